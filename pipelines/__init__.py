@@ -1,0 +1,1 @@
+"""The stages of a run and the engines that execute them: one public function per command."""

@@ -1,0 +1,87 @@
+"""Exemplar-based style synthesis for labelled street scenes: the library's face, loaded name by name on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.demo import demo
+    from pipelines.invert import invert
+    from pipelines.mix import mix
+    from pipelines.status import status
+    from pipelines.verify import verify
+    from stylize.datasets.base import Dataset, Sample, open_dataset
+    from stylize.datasets.doctor import diagnose
+    from stylize.errors import BadInput, ConfigurationError, FatalError, StylizeError, TransientError
+    from stylize.models.bundle import Bundle, Codes, load_bundle
+    from stylize.models.convert import convert
+    from stylize.models.generator import Generator, load_generator
+    from stylize.training.encoder import train_encoder
+
+__version__ = "0.1.0"
+
+# Where each public name lives. Torch and Ray cost seconds to import, so nothing is loaded until it is asked for (PEP 562).
+# The names under `pipelines` are here so that `stylize.invert(...)` is the same call as the command `stylize invert`.
+_HOMES = {
+    "BadInput": "stylize.errors",
+    "Bundle": "stylize.models.bundle",
+    "Codes": "stylize.models.bundle",
+    "ConfigurationError": "stylize.errors",
+    "Dataset": "stylize.datasets.base",
+    "FatalError": "stylize.errors",
+    "Generator": "stylize.models.generator",
+    "Sample": "stylize.datasets.base",
+    "StylizeError": "stylize.errors",
+    "TransientError": "stylize.errors",
+    "convert": "stylize.models.convert",
+    "demo": "pipelines.demo",
+    "diagnose": "stylize.datasets.doctor",
+    "invert": "pipelines.invert",
+    "load_bundle": "stylize.models.bundle",
+    "load_generator": "stylize.models.generator",
+    "mix": "pipelines.mix",
+    "open_dataset": "stylize.datasets.base",
+    "status": "pipelines.status",
+    "train_encoder": "stylize.training.encoder",
+    "verify": "pipelines.verify",
+}
+
+__all__ = [
+    "BadInput",
+    "Bundle",
+    "Codes",
+    "ConfigurationError",
+    "Dataset",
+    "FatalError",
+    "Generator",
+    "Sample",
+    "StylizeError",
+    "TransientError",
+    "__version__",
+    "convert",
+    "demo",
+    "diagnose",
+    "invert",
+    "load_bundle",
+    "load_generator",
+    "mix",
+    "open_dataset",
+    "status",
+    "train_encoder",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public name `name` from its home on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'stylize' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names beside what is already loaded."""
+    return sorted({*globals(), *__all__})
