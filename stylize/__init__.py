@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Where each public name lives. Torch and Ray cost seconds to import, so nothing is loaded until it is asked for (PEP 562).
+# Where each public name lives. Torch and Ray cost seconds to import: nothing is loaded until asked for (PEP 562).
 # The names under `pipelines` are here so that `stylize.invert(...)` is the same call as the command `stylize invert`.
 _HOMES = {
     "BadInput": "stylize.errors",

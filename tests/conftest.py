@@ -1,4 +1,4 @@
-"""What every test shares: single-threaded torch, no colours, and the real frames beside the repository when they are there."""
+"""What every test shares: one thread per process, no colours, and the real frames beside the repository."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# Two test processes with a full thread pool each run slower than two with one thread; set before anything imports torch.
+# Two test processes with full thread pools run slower than two with one thread; set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["NO_COLOR"] = "1"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
