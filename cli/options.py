@@ -1,0 +1,94 @@
+"""What commands share: how one is declared, and the options that mean the same everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Spelled here because the modules that own these words take a second to import; a test compares the two.
+LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
+NOISE_MODES = ("int8", "fp16")
+
+
+@dataclass(kw_only=True)
+class State:
+    """What the top level must still know when a command has failed."""
+
+    debug: bool = False
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object given on the command line."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """Parse `value`, or say what is wrong with it."""
+        if isinstance(value, dict):
+            return value
+        try:
+            parsed = json.loads(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not JSON: {error}", param, ctx)
+        if not isinstance(parsed, dict):
+            self.fail(f'{value!r} is not a JSON object such as {{"anon": true}}', param, ctx)
+        return parsed
+
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare a command whose help ends in a block of examples."""
+    epilog = "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+
+    def declare(function: Callable[..., Any]) -> click.Command:
+        declared = click.command(name, epilog=epilog)(function)
+        declared.params.append(_debug())
+        return declared
+
+    return declare
+
+
+def _debug() -> click.Option:
+    def remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.find_root().ensure_object(State).debug = True
+
+    text = "Show the full traceback of an unexpected error."
+    return click.Option(["--debug"], is_flag=True, expose_value=False, callback=remember, help=text)
+
+
+def combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Make one decorator of several; the first named is the first in the help text."""
+
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+layout = click.option(
+    "--layout", type=click.Choice(LAYOUTS), default="auto", show_default=True, help="How the dataset's folders are laid out."
+)
+split = click.option("--split", metavar="NAME", help="Take only this split, such as train or val.  [default: all]")
+storage_options = click.option(
+    "--storage-options",
+    type=JsonObject(),
+    metavar="JSON",
+    help='Settings of the storage behind URLs, such as \'{"endpoint_url": "http://minio:9000"}\'.',
+)
+model = click.option(
+    "--model",
+    metavar="BUNDLE",
+    default="camvid",
+    show_default=True,
+    help="Model bundle: the name of a bundled one (camvid, streets), or a path or URL.",
+)
+device = click.option("--device", metavar="NAME", help="Device that computes: cpu, cuda, cuda:1, mps.  [default: the best here]")
+seed = click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Start of all randomness.")
