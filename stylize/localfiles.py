@@ -1,0 +1,120 @@
+"""Files of the local disk: whole reads, atomic writes, listings."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from stylize.errors import FatalError
+
+TEMPORARY = ".stylize-tmp-"
+
+
+class LocalFiles:
+    """A folder of the local disk; paths are relative to it and have been checked by `Storage`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def locate(self, path: str) -> str:
+        """Return the absolute name of a file."""
+        return os.path.join(self.root, path) if path else self.root
+
+    def read(self, path: str, start: int | None, end: int | None) -> bytes:
+        """Return the bytes of a file, or those from `start` to before `end`."""
+        with open(self.locate(path), "rb") as file:
+            file.seek(start or 0)
+            return file.read() if end is None else file.read(max(0, end - (start or 0)))
+
+    def write(self, path: str, data: bytes, *, exclusive: bool = False) -> None:
+        """Publish a file whole, or not at all."""
+        with self._temporary(path, exclusive=exclusive) as file:
+            file.write(data)
+
+    def copy(self, source: str, path: str) -> None:
+        """Publish a copy of the file `source` of this folder, without holding it in memory."""
+        with open(self.locate(source), "rb") as original, self._temporary(path) as file:
+            shutil.copyfileobj(original, file, 1 << 20)
+
+    def size(self, path: str) -> int:
+        """Return the size of a file in bytes."""
+        name = self.locate(path)
+        if os.path.isdir(name):
+            raise FileNotFoundError(name)
+        return os.stat(name).st_size
+
+    def remove(self, path: str) -> None:
+        """Delete a file."""
+        os.unlink(self.locate(path))
+
+    def files(self, folder: str, *, recursive: bool) -> list[str]:
+        """Return the files below a folder, unsorted; symbolic links are followed, but never in a circle."""
+        return [path for path in self._walk(folder, recursive) if not _is_temporary(path)]
+
+    def remove_leftovers(self, folder: str) -> int:
+        """Delete the temporary files of writers that were killed; return how many there were."""
+        leftovers = [path for path in self._walk(folder, recursive=True) if _is_temporary(path)]
+        for path in leftovers:
+            with suppress(FileNotFoundError):
+                os.unlink(self.locate(path))
+        return len(leftovers)
+
+    def _walk(self, folder: str, recursive: bool) -> Iterator[str]:
+        pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [(folder, ())]
+        while pending:
+            here, above = pending.pop()
+            try:
+                status = os.stat(self.locate(here))
+                entries = os.scandir(self.locate(here))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if (status.st_dev, status.st_ino) in above:
+                continue
+            trail = (*above, (status.st_dev, status.st_ino))
+            with entries:
+                for entry in entries:
+                    path = f"{here}/{_utf8(entry.name)}" if here else _utf8(entry.name)
+                    if entry.is_file():
+                        yield path
+                    elif recursive and entry.is_dir():
+                        pending.append((path, trail))
+
+    @contextmanager
+    def _temporary(self, path: str, *, exclusive: bool = False) -> Iterator[IO[bytes]]:
+        target = Path(self.locate(path))
+        hidden = target.with_name(TEMPORARY + secrets.token_hex(8))
+        try:
+            file = open(hidden, "xb")  # noqa: SIM115
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = open(hidden, "xb")  # noqa: SIM115
+        try:
+            with file:
+                yield file
+            if exclusive:
+                os.link(hidden, target)
+                os.unlink(hidden)
+            else:
+                os.replace(hidden, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(hidden)
+            raise
+
+
+def _is_temporary(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(TEMPORARY)
+
+
+def _utf8(name: str) -> str:
+    if not name.isascii():
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise FatalError(f"file name {os.fsencode(name)!r} is not UTF-8; rename it") from error
+    return name
