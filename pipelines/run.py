@@ -1,0 +1,143 @@
+"""Execute a run: claim the output, skip what is committed, let an engine do the rest, write the manifest last.
+
+A stage brings a `Fingerprint` (what the run is), a `WorkerSpec` (how to make a worker anywhere) and its work list:
+
+    fingerprint = Fingerprint(kind="invert", configuration=..., weights=sha256, inputs=work.sha256, ...)
+    spec = InvertSpec(cache=storage, run=fingerprint.digest, ...)
+    summary = execute(storage, fingerprint, spec, engine=LocalEngine(), files={"inputs.parquet": work.data})
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+
+from pipelines import commits
+from pipelines.commits import Commit, FileRecord
+from pipelines.events import Event, RunFinished, RunStarted, UnitDone, ignore
+from pipelines.fingerprint import MANIFEST, Fingerprint, claim
+from pipelines.summary import Summary, Totals
+from pipelines.units import Engine, Outcome, Unit, WorkerSpec
+from stylize.errors import FatalError
+from stylize.storage import Storage
+
+
+def execute(
+    storage: Storage,
+    fingerprint: Fingerprint,
+    spec: WorkerSpec,
+    *,
+    engine: Engine,
+    files: Mapping[str, bytes],
+    on_event: Callable[[Event], None] = ignore,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+    max_failures: int = 0,
+    owned: Callable[[Storage], Iterable[str]] | None = None,
+    extras: Callable[[], Sequence[FileRecord]] | None = None,
+) -> Summary:
+    """Bring a run to its end, from wherever an earlier session left it, and return its totals.
+
+    Args:
+        storage: the output; its `run.json` must be absent or of the same fingerprint.
+        spec: makes workers; they stamp their commit records with `fingerprint.digest`.
+        files: work lists by path, written once the output is claimed and before the first unit.
+        overwrite: remove an earlier run in `storage` first.
+        retry_failed: also run the units that have failures, for their failed inputs only.
+        max_failures: more failed inputs than this give the summary exit code 3; the run goes to its end all the same.
+        owned: names further files of an earlier run that `overwrite` may remove (see `fingerprint.claim`).
+        extras: called when all units are done, writes what belongs to no unit (a sheet, a class list), returns records.
+
+    Raises:
+        ConfigurationError: the output belongs to another run or to somebody else.
+        FatalError: going on makes no sense; what is committed stays.
+    """
+    start = time.monotonic()
+    claim(storage, fingerprint, overwrite=overwrite, owned=owned)
+    done = commits.committed(storage)
+    units = _todo(storage, fingerprint, done, retry_failed=retry_failed)
+    _prepare(storage, files, reopened=bool(units))
+    skipped = fingerprint.units - len(units)
+    on_event(
+        RunStarted(
+            kind=fingerprint.kind, units=fingerprint.units, done=skipped, todo=len(units), inputs=fingerprint.rows
+        )
+    )
+    with closing(engine.run(spec, units, on_event)) as outcomes:
+        for outcome in outcomes:
+            if outcome.poisoned:
+                _commit_poison(storage, fingerprint, outcome)
+            on_event(UnitDone(outcome=outcome))
+    totals = _write_manifest(storage, fingerprint, extras() if extras else ())
+    summary = totals.summary(
+        kind=fingerprint.kind,
+        url=storage.url,
+        skipped=skipped,
+        elapsed=time.monotonic() - start,
+        max_failures=max_failures,
+    )
+    on_event(RunFinished(summary=summary))
+    return summary
+
+
+def _todo(storage: Storage, fingerprint: Fingerprint, done: set[int], *, retry_failed: bool) -> Sequence[Unit]:
+    """Return the units without a record, and those with failures when these are to be tried again."""
+    failed = {c.unit for c in commits.read_many(storage, sorted(done)) if c.failures} if retry_failed else set()
+    return [
+        Unit(index=index, retry=index in failed)
+        for index in range(fingerprint.units)
+        if index not in done or index in failed
+    ]
+
+
+def _prepare(storage: Storage, files: Mapping[str, bytes], *, reopened: bool) -> None:
+    """Write the work lists that are missing; a run with units ahead is unfinished, so it has no manifest."""
+    for path, data in files.items():
+        if not storage.exists(path):
+            storage.write(path, data)
+    if reopened:
+        storage.remove(MANIFEST)
+
+
+def _commit_poison(storage: Storage, fingerprint: Fingerprint, outcome: Outcome) -> None:
+    """Record a unit that was given up, unless a record with its good rows is still there."""
+    if not storage.exists(commits.path_of(outcome.unit)):
+        run, now = fingerprint.digest, time.time()
+        commit = Commit(run=run, unit=outcome.unit, rows=0, files=(), failures=outcome.failures, span=(now, now))
+        commits.write(storage, commit)
+
+
+def rebuild_manifest(storage: Storage, run: str, kind: str, units: int, extras: Sequence[FileRecord]) -> Totals:
+    """Write `manifest.json` from the commit records, byte for byte the same however the run came about.
+
+    One line per unit (index, rows, bytes, digest of its files and failures) and one per failure (unit, id, kind,
+    reason). Raises `FatalError` when a record is missing or of another run.
+    """
+    totals = Totals()
+    shards: list[tuple[int, int, int, str]] = []
+    failures: list[tuple[int, str, str, str]] = []
+    where = storage.url
+    for commit in commits.read_many(storage, range(units)):
+        if commit.run != run:
+            raise FatalError(f"{where}: unit {commit.unit} was made by another run; pass --overwrite to begin anew")
+        totals.add(commit)
+        shards.append((commit.unit, commit.rows, commit.bytes, commit.digest))
+        failures.extend((commit.unit, f.id, f.kind, f.reason) for f in commit.failures)
+    manifest = {
+        "bytes": totals.bytes,
+        "extras": [list(record) for record in extras],
+        "failures": failures,
+        "kind": kind,
+        "rows": totals.rows,
+        "run": run,
+        "shards": shards,
+        "units": units,
+    }
+    storage.write(MANIFEST, commits.dump(manifest))
+    return totals
+
+
+def _write_manifest(storage: Storage, fingerprint: Fingerprint, extras: Sequence[FileRecord]) -> Totals:
+    storage.remove_leftovers()  # of writers that were killed in an earlier session
+    return rebuild_manifest(storage, fingerprint.digest, fingerprint.kind, fingerprint.units, extras)
