@@ -20,7 +20,17 @@ TRANSIENT_CODES = frozenset(
 )
 TRANSIENT_ERRNO = frozenset(
     getattr(errno, name)
-    for name in "EAGAIN EBUSY EINTR ENETDOWN ENETUNREACH EHOSTUNREACH EREMOTEIO ESTALE ETIMEDOUT".split()
+    for name in (
+        "EAGAIN",
+        "EBUSY",
+        "EINTR",
+        "ENETDOWN",
+        "ENETUNREACH",
+        "EHOSTUNREACH",
+        "EREMOTEIO",
+        "ESTALE",
+        "ETIMEDOUT",
+    )
     if hasattr(errno, name)  # not every system has all of them
 )
 # Errors of botocore, aiohttp, urllib3 and fsspec, by name: importing those here would cost a local run seconds.

@@ -1,0 +1,1 @@
+"""Labelled datasets of street scenes, in the layouts they are published in."""

@@ -1,0 +1,122 @@
+"""Open a labelled dataset of any known layout from one listing of its files."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stylize.datasets import acdc, bdd100k, camvid, cityscapes, folder
+from stylize.datasets.tree import Found, Layout, Sample, Tree, copy_path
+from stylize.errors import ConfigurationError
+from stylize.storage import Storage
+
+__all__ = ["LAYOUTS", "Dataset", "Sample", "copy_path", "open_dataset"]
+
+SPECIFIC = (cityscapes.LAYOUT, acdc.LAYOUT, bdd100k.LAYOUT, camvid.LAYOUT)
+LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in (*SPECIFIC, folder.LAYOUT)}
+EXTRA_SUFFIXES = (".json", ".txt", ".csv", ".md", ".yaml", ".yml", "LICENSE", "README")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset's files, found by name; nothing has been opened yet."""
+
+    storage: Storage
+    layout: str
+    samples: tuple[Sample, ...]
+    """Sorted by id."""
+    extras: tuple[str, ...]
+    """Small files of the root that describe the dataset, such as classes.json."""
+    orphans: tuple[str, ...]
+    """Labels whose image is missing."""
+    note: str
+    """One line on how the layout was chosen and what it took."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Number of samples per split, sorted by name."""
+        return dict(sorted(Counter(sample.split for sample in self.samples).items()))
+
+
+def open_dataset(
+    url: str | os.PathLike[str] | Storage,
+    *,
+    layout: str = "auto",
+    split: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """List a dataset once and bring images and labels together by name.
+
+    `layout` is one of `LAYOUTS` or "auto"; `split` keeps one split, or several separated by commas. Hidden files are
+    skipped. Raises `ConfigurationError` when there are no pictures, no such split, or several layouts fit.
+    """
+    storage = url if isinstance(url, Storage) else Storage(url, storage_options)
+    tree = Tree(storage.list())
+    chosen, why = _choose(tree, layout, storage.url)
+    found = chosen.collect(tree)
+    if not found.samples:
+        raise ConfigurationError(
+            f"no pictures of layout {chosen.name} in {storage.url} ({_seen(tree)}): "
+            f"it wants {chosen.example}; correct the path or --layout"
+        )
+    wanted = _wanted(found, split, storage.url)
+    return Dataset(
+        storage=storage,
+        layout=chosen.name,
+        samples=tuple(sample for sample in found.samples if sample.split in wanted),
+        extras=tuple(path for path in tree.tops.get("", ()) if path.endswith(EXTRA_SUFFIXES)),
+        orphans=tuple(path for its_split, path in found.orphans if split is None or its_split in wanted),
+        note=f"layout {chosen.name} ({why}): {found.note}",
+    )
+
+
+def _choose(tree: Tree, layout: str, url: str) -> tuple[Layout, str]:
+    if not tree.paths:
+        raise ConfigurationError(f"no files in {url}: it is missing or empty; correct the path")
+    if layout != "auto":
+        if layout not in LAYOUTS:
+            raise ConfigurationError(f"unknown layout {layout!r}: --layout is auto, {', '.join(LAYOUTS)}")
+        return LAYOUTS[layout], "asked for"
+    fitting = [candidate for candidate in SPECIFIC if candidate.recognise(tree)]
+    if len(fitting) > 1:
+        names = " and ".join(candidate.name for candidate in fitting)
+        raise ConfigurationError(f"{url} looks like {names}: choose with --layout")
+    if fitting:
+        return fitting[0], "recognised by its folders"
+    _refuse_parent(tree, url)
+    return folder.LAYOUT, "no other layout fits"
+
+
+def _refuse_parent(tree: Tree, url: str) -> None:
+    """Raise when a known layout begins one folder further down: read as plain pictures, its labels would be content."""
+    for top in sorted(name for name in tree.tops if name):
+        below = tree.below(top)
+        for candidate in SPECIFIC:
+            if candidate.recognise(below):
+                raise ConfigurationError(
+                    f"{url} holds a {candidate.name} dataset in {top}/: open {url}/{top}, "
+                    "or pass --layout folder to take every picture"
+                )
+
+
+def _wanted(found: Found, split: str | None, url: str) -> set[str]:
+    present = {sample.split for sample in found.samples}
+    if split is None:
+        return present
+    wanted = {name.strip() for name in split.split(",")}
+    if not wanted <= present:
+        missing = ", ".join(sorted(wanted - present))
+        names = ", ".join(sorted(filter(None, present))) or "no splits at all"
+        raise ConfigurationError(f"no split {missing!r} in {url}: --split can be {names}")
+    return wanted
+
+
+def _seen(tree: Tree) -> str:
+    some = ", ".join(tree.paths[:3])
+    return f"{len(tree.paths)} files, such as {some}" if some else "no files"

