@@ -65,6 +65,10 @@ def open_dataset(
             f"no pictures of layout {chosen.name} in {storage.url} ({_seen(tree)}): "
             f"it wants {chosen.example}; correct the path or --layout"
         )
+    if len({sample.id for sample in found.samples}) < len(found.samples):
+        raise ConfigurationError(
+            f"two pictures in {storage.url} share an id, as `a.png`, `a.jpg`, `a.png.jpg` do: rename"
+        )
     wanted = _wanted(found, split, storage.url)
     return Dataset(
         storage=storage,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image
+from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image, stem
 
 SUFFIX = "annot"
 
@@ -18,8 +18,7 @@ def collect(tree: Tree) -> Found:
     labelled = {name for name in tree.tops if name and not _is_annot(name)}
     for split in labelled:
         for path in filter(is_image, tree.tops[split]):
-            group, name = path.rpartition("/")[::2]
-            matcher.add_image(group, name.rpartition(".")[0], path, split)
+            matcher.add_image(path.rpartition("/")[0], stem(path), path, split)
     annotations = [name for name in tree.tops if _is_annot(name)]
     for name in annotations:
         split = name.removesuffix(SUFFIX)

@@ -1,4 +1,4 @@
-"""Cityscapes: `leftImg8bit/<split>/<city>/*_leftImg8bit.png` with `gtFine`, `gtCoarse` and other packages in parallel."""
+"""Cityscapes: `leftImg8bit/<split>/<city>/*_leftImg8bit.png` with `gtFine`, `gtCoarse` and others in parallel."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ def collect(tree: Tree) -> Found:
         matcher.add_label(_group(path), path, path.split("/")[1])
     unused = [name for name in available if name not in chosen]
     note = f"pictures in {', '.join(chosen)}, labels in {', '.join(sorted(companions)) or 'no folder'}"
-    return matcher.found(
-        note + (f"; {', '.join(unused)} left out, open it without {IMAGES}/ beside it" if unused else "")
-    )
+    left_out = f"; {', '.join(unused)} left out, because {IMAGES} is there" if unused else ""
+    return matcher.found(note + left_out)
 
 
 def packages(tree: Tree) -> list[str]:

@@ -1,4 +1,4 @@
-"""Plain folders: pictures in any tree, or `images/` beside parallel label trees whose names begin like the pictures'."""
+"""Plain folders: pictures in any tree, or `images/` beside parallel label trees whose names begin alike."""
 
 from __future__ import annotations
 
@@ -29,13 +29,17 @@ def collect(tree: Tree) -> Found:
             rooms.add(room)
             inner = path[len(room) :].strip("/").split("/")[1:-1]
             matcher.add_image(_group(room, inner), stem(path), path, _split(path))
+    left_out = 0
     for path in others:
+        folder = path.rpartition("/")[0]
         group = _group_of_label(path, rooms, matcher)
-        if group is not None:
+        if folder in rooms:
+            left_out += is_image(path)
+        elif group is not None:
             matcher.add_label(group, path, _split(path))
         elif is_image(path):
-            matcher.add_image(path.rpartition("/")[0], stem(path), path, _split(path))
-    return matcher.found(_note(matcher))
+            matcher.add_image(folder, stem(path), path, _split(path))
+    return matcher.found(_note(matcher, left_out))
 
 
 def _room(path: str) -> str | None:
@@ -69,8 +73,9 @@ def _split(path: str) -> str:
     return next((part for part in path.split("/")[:-1] if part.lower() in SPLITS), "")
 
 
-def _note(matcher: Matcher) -> str:
-    return "labels beside images/" if matcher.labels else "pictures without labels"
+def _note(matcher: Matcher, left_out: int) -> str:
+    text = "labels beside images/" if matcher.labels else "pictures without labels"
+    return f"{text}; {left_out} pictures beside images/ left out" if left_out else text
 
 
 LAYOUT = Layout(

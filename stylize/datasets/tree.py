@@ -73,7 +73,7 @@ class Layout:
 
 @dataclass
 class Matcher:
-    """Bring images and labels together that lie in the same group (split, city, ...) and share a key; linear in files."""
+    """Bring images and labels together that lie in one group (split, city, ...) and share a key; linear in files."""
 
     images: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     labels: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -134,7 +134,7 @@ def is_image(path: str) -> bool:
 
 
 def is_visible(path: str) -> bool:
-    """Say whether a file is meant: no part hidden (`.DS_Store`, `._a.png`), not in a folder that systems leave behind."""
+    """Say whether a file is meant: no hidden part (`.DS_Store`, `._a.png`), no folder that systems leave behind."""
     if path.startswith(".") or "/." in path:
         return False
     return not any(part in JUNK_FOLDERS for part in path.split("/")[:-1])
