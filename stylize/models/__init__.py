@@ -1,0 +1,1 @@
+"""The networks: StyleGAN2 generator, masked noise encoder, and the files that hold them."""

