@@ -209,8 +209,7 @@ def _png_header(data: bytes) -> tuple[int, int]:
 def _orientation(image: ImageFile) -> int:
     """Return the EXIF orientation 1..8; 1 when there is none or it is broken (Pillow's own reader would warn)."""
     if isinstance(image, TiffImageFile):
-        value = image.tag_v2.get(ORIENTATION, 1)
-        return value if isinstance(value, int) and value in TRANSPOSE else 1
+        return 1  # the TIFF plugin has turned it already
     exif = image.info.get("exif", b"")
     tiff = exif[6:] if exif.startswith(b"Exif\0\0") else exif
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
