@@ -46,7 +46,7 @@ class EncoderTraining:
     crop: float = 0.7
     l1: float = 4.0
     mse: float = 1.0
-    perceptual: float = 1.5
+    perceptual: float = 0.5
     adversarial: float = 0.0
     feature_matching: float = 0.0
     r1: float = 0.1
