@@ -55,8 +55,8 @@ class LazyGroup(click.Group):
 def group() -> None:
     """Turn one labelled street dataset into many: the same scenes and labels in other weather, light and places.
 
-    Every image is inverted once into a cache of style codes and noise maps; mixing the codes of one image with the noise
-    maps of another gives the stylized copy.
+    Every image is inverted once into a cache of style codes and noise maps; mixing the codes of one image with the
+    noise maps of another gives the stylized copy.
     """
 
 
@@ -83,7 +83,9 @@ def run(args: Sequence[str] | None = None) -> int:
         _complain("interrupted; what is committed stays, and the same command goes on from there")
         return INTERRUPTED
     except Exception as error:
-        _explain(error, state, f"unexpected {type(error).__name__}: {_first_line(error)} (add --debug for the traceback)")
+        _explain(
+            error, state, f"unexpected {type(error).__name__}: {_first_line(error)} (add --debug for the traceback)"
+        )
         return 1
 
 

@@ -74,7 +74,11 @@ def combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 layout = click.option(
-    "--layout", type=click.Choice(LAYOUTS), default="auto", show_default=True, help="How the dataset's folders are laid out."
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default="auto",
+    show_default=True,
+    help="How the dataset's folders are laid out.",
 )
 split = click.option("--split", metavar="NAME", help="Take only this split, such as train or val.  [default: all]")
 storage_options = click.option(
@@ -90,5 +94,48 @@ model = click.option(
     show_default=True,
     help="Model bundle: the name of a bundled one (camvid, streets), or a path or URL.",
 )
-device = click.option("--device", metavar="NAME", help="Device that computes: cpu, cuda, cuda:1, mps.  [default: the best here]")
+device = click.option(
+    "--device", metavar="NAME", help="Device that computes: cpu, cuda, cuda:1, mps.  [default: the best here]"
+)
 seed = click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Start of all randomness.")
+limit = click.option(
+    "--limit", metavar="N", type=click.IntRange(1), help="Take only the first N images.  [default: all]"
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Remove what an earlier run wrote there, and begin anew.")
+
+
+def batch_size(default: int) -> Callable[[F], F]:
+    """Make `--batch-size`; what fits in memory differs between stages, and so does the default."""
+    return click.option(
+        "--batch-size",
+        metavar="N",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        help="Images per pass of the model; halved when memory does not suffice.",
+    )
+
+
+unit_size = click.option(
+    "--unit-size", metavar="N", type=click.IntRange(1), default=32, show_default=True, help="Images per unit of work."
+)
+workers = click.option(
+    "--workers", metavar="N", type=click.IntRange(1), default=2, show_default=True, help="Units in flight at once."
+)
+io_threads = click.option(
+    "--io-threads",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Threads that read, decode and write.  [default: by the number of cores]",
+)
+max_failures = click.option(
+    "--max-failures",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Exit with 3 when more inputs than this have failed.",
+)
+retry_failed = click.option(
+    "--retry-failed", is_flag=True, help="Also try again the inputs that failed in an earlier session."
+)

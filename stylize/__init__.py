@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from stylize.datasets.base import Dataset, Sample, open_dataset
     from stylize.datasets.doctor import diagnose
     from stylize.errors import BadInput, ConfigurationError, FatalError, StylizeError, TransientError
-    from stylize.models.bundle import Bundle, Codes, load_bundle
+    from stylize.models.bundle import Bundle, load_bundle, load_generator
     from stylize.models.convert import convert
-    from stylize.models.generator import Generator, load_generator
+    from stylize.models.encoder import Codes
+    from stylize.models.generator import Generator
     from stylize.training.encoder import train_encoder
 
 __version__ = "0.1.0"
@@ -26,7 +27,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BadInput": "stylize.errors",
     "Bundle": "stylize.models.bundle",
-    "Codes": "stylize.models.bundle",
+    "Codes": "stylize.models.encoder",
     "ConfigurationError": "stylize.errors",
     "Dataset": "stylize.datasets.base",
     "FatalError": "stylize.errors",
@@ -39,7 +40,7 @@ _HOMES = {
     "diagnose": "stylize.datasets.doctor",
     "invert": "pipelines.invert",
     "load_bundle": "stylize.models.bundle",
-    "load_generator": "stylize.models.generator",
+    "load_generator": "stylize.models.bundle",
     "mix": "pipelines.mix",
     "open_dataset": "stylize.datasets.base",
     "status": "pipelines.status",

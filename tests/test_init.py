@@ -9,10 +9,30 @@ import pytest
 
 import stylize
 
-PUBLIC = """
-    BadInput Bundle Codes ConfigurationError Dataset FatalError Generator Sample StylizeError TransientError __version__
-    convert demo diagnose invert load_bundle load_generator mix open_dataset status train_encoder verify
-""".split()
+PUBLIC = [
+    "BadInput",
+    "Bundle",
+    "Codes",
+    "ConfigurationError",
+    "Dataset",
+    "FatalError",
+    "Generator",
+    "Sample",
+    "StylizeError",
+    "TransientError",
+    "__version__",
+    "convert",
+    "demo",
+    "diagnose",
+    "invert",
+    "load_bundle",
+    "load_generator",
+    "mix",
+    "open_dataset",
+    "status",
+    "train_encoder",
+    "verify",
+]
 
 
 def test_all_is_the_agreed_list() -> None:
