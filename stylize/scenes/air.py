@@ -1,0 +1,134 @@
+"""What hangs between street and lens: halos of lamps, rain streaks, snow flakes; then the camera's own response."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from stylize.scenes.build import lamp_posts, road_x
+from stylize.scenes.conditions import Condition
+from stylize.scenes.geometry import View
+from stylize.scenes.layout import Scene
+from stylize.scenes.noise import FloatArray, hash01
+from stylize.scenes.vehicles import light_points
+
+RGB = tuple[float, float, float]
+Light = tuple[tuple[float, float, float], RGB, float]
+
+
+def lights(scene: Scene, c: Condition) -> Iterator[Light]:
+    """List what shines: position, colour and radius of the halo in metres."""
+    if c.lamps > 0.02:
+        for side, z in lamp_posts(scene):
+            x = road_x(scene, z) + side * (scene.half - 1.0)
+            yield (x, scene.lamp_height - 0.05, z - 0.1), (0.9 * c.lamps, 0.62 * c.lamps, 0.32 * c.lamps), 0.9
+    if c.headlights > 0.02:
+        for car in scene.cars:
+            if not car.parked:
+                for point, kind in light_points(car, road_x(scene, car.z) + car.u, scene.curvature * car.z):
+                    head = kind == "head"
+                    gain = c.headlights * (1.0 if head else 0.55)
+                    colour = (gain, 0.92 * gain, 0.78 * gain) if head else (gain, 0.05 * gain, 0.03 * gain)
+                    yield point, colour, 0.55 if head else 0.32
+
+
+def add_halos(picture: FloatArray, inverse: FloatArray, scene: Scene, c: Condition, view: View) -> None:
+    """Add a soft disc around every visible light to `picture` [3,h,w], in place; dark surroundings make it matter."""
+    right, up = view.grid()
+    dark = 1.0 / (1.0 + 4.0 * max(c.ambient))
+    hazy = 1.0 + 14.0 * c.fog_density + 0.4 * c.rain
+    for (x, y, z), colour, size in lights(scene, c):
+        if z < 1.5:
+            continue
+        px, py = x / z, (-y - view.eye if view.mirror else y - view.eye) / z
+        row, column = int(np.searchsorted(-up, -py)), int(np.searchsorted(right, px))
+        if not (0 < row < up.size - 1 and 0 < column < right.size - 1):
+            continue
+        blocked = inverse[row - 1 : row + 2, column - 1 : column + 2] > 1 / (z - 0.9)
+        visible = 1.0 - float(blocked.mean())
+        if visible > 0.05:
+            radius = hazy * (size / z + 0.009)
+            strength = visible * dark * math.exp(-0.5 * c.fog_density * z)
+            _disc(picture, right, up, px, py, radius, tuple(v * strength for v in colour))
+
+
+def _disc(
+    picture: FloatArray, right: FloatArray, up: FloatArray, px: float, py: float, radius: float, colour: tuple[float, ...]
+) -> None:
+    reach = 3.5 * radius
+    x0, x1 = np.searchsorted(right, px - reach), np.searchsorted(right, px + reach)
+    y0, y1 = np.searchsorted(-up, -(py + reach)), np.searchsorted(-up, -(py - reach))
+    d2 = ((right[None, x0:x1] - np.float32(px)) ** 2 + (up[y0:y1, None] - np.float32(py)) ** 2) / np.float32(radius**2)
+    fall = np.maximum(1 - d2 / np.float32(3.5**2), 0) ** 2 * (1 / (1 + 3 * d2))
+    for plane, value in zip(picture, colour, strict=True):
+        plane[y0:y1, x0:x1] += np.float32(value) * fall
+
+
+def rain_streaks(height: int, width: int, c: Condition) -> FloatArray:
+    """Return how much light streaks add [H, W], 0..1: three layers of slanted cells with one streak each."""
+    y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
+    x = ((np.arange(width, dtype=np.float32) + 0.5) / height)[None, :]
+    pixel = 1.0 / height
+    total = np.zeros((height, width), np.float32)
+    slant = 0.12 + 0.1 * float(hash01(c.seed, 5)[0])
+    for layer, (wide, tall, strength) in enumerate(((0.012, 0.10, 0.18), (0.022, 0.18, 0.26), (0.05, 0.34, 0.34))):
+        a = (x + y * np.float32(slant)) / np.float32(wide)
+        column = np.floor(a)
+        b = y / np.float32(tall) + hash01(column, layer, c.seed) * 7
+        row = np.floor(b)
+        pick = hash01(column, row, layer + 10, c.seed)
+        centre = np.float32(0.5) + (hash01(column, row, layer + 20) - np.float32(0.5)) * np.float32(0.5)
+        half = max(0.0011 * (1 + layer), 0.32 * pixel) / wide
+        across = np.maximum(1 - np.abs(a - column - centre) / np.float32(half), 0)
+        along = np.sin(np.pi * (b - row)) ** 2
+        visible = min(1.0, 0.0011 * (1 + layer) / (0.32 * pixel))
+        total += np.where(pick < 0.30 * c.rain, across * along * np.float32(strength * visible), 0)
+    return np.clip(total, 0, 1)
+
+
+def snow_flakes(height: int, width: int, c: Condition) -> FloatArray:
+    """Return the cover of falling flakes [H, W]: four layers of cells with one soft, slightly drawn-out disc each."""
+    y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
+    x = ((np.arange(width, dtype=np.float32) + 0.5) / height)[None, :]
+    clear = np.ones((height, width), np.float32)
+    slant = 0.5 * (float(hash01(c.seed, 6)[0]) - 0.5)
+    for layer, (cell, radius, cover) in enumerate(
+        ((0.026, 0.0022, 0.65), (0.045, 0.0040, 0.75), (0.085, 0.0070, 0.8), (0.2, 0.0125, 0.6))
+    ):
+        a, b = (x + y * np.float32(slant)) / np.float32(cell), y / np.float32(cell) + layer * 3.3
+        column, row = np.floor(a), np.floor(b)
+        size = radius * (0.6 + 0.8 * hash01(column, row, layer, c.seed))
+        margin = 2.2 * radius / cell
+        cx = margin + (1 - 2 * margin) * hash01(column, row, layer + 30, c.seed)
+        cy = margin + (1 - 2 * margin) * hash01(column, row, layer + 40, c.seed)
+        distance = np.sqrt((a - column - cx) ** 2 + (0.75 * (b - row - cy)) ** 2) * np.float32(cell)
+        soft = np.maximum(size * np.float32(0.6), np.float32(0.7 / height))
+        disc = np.clip((size - distance) / soft + np.float32(0.5), 0, 1)
+        present = hash01(column, row, layer + 50, c.seed) < 0.42 * c.flakes
+        clear *= 1 - np.where(present, disc * np.float32(cover), 0) * np.minimum(size * height / np.float32(0.8), 1)
+    return 1 - clear
+
+
+def develop(linear: FloatArray, c: Condition, seed: int) -> FloatArray:
+    """Turn light [3,H,W] into display values 0..1: exposure, vignette, filmic curve, saturation, gamma, grain."""
+    _, height, width = linear.shape
+    y = (np.arange(height, dtype=np.float32) + 0.5) / height - np.float32(0.5)
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width - np.float32(0.5)
+    vignette = 1 - np.float32(0.35) * (x[None, :] ** 2 + y[:, None] ** 2)
+    light = np.maximum(linear, 0) * (vignette * np.float32(c.exposure))
+    # Narkowicz's fit of the ACES film curve.
+    shown = light * (np.float32(2.51) * light + np.float32(0.03))
+    shown /= light * (np.float32(2.43) * light + np.float32(0.59)) + np.float32(0.14)
+    if c.saturation != 1:
+        grey = shown.mean(axis=0)
+        shown = grey + (shown - grey) * np.float32(c.saturation)
+    shown = np.clip(shown, 0, 1) ** np.float32(1 / 2.2)
+    if c.grain:
+        keys = np.arange(height)[:, None], np.arange(width)[None, :]
+        noise = hash01(*keys, seed) + hash01(*keys, seed + 1) + hash01(*keys, seed + 2) - np.float32(1.5)
+        shown = shown + noise * np.float32(2 * c.grain)
+    return shown
+
+

@@ -1,0 +1,71 @@
+"""Folders of rendered scenes in CamVid layout, or of plain pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from stylize.scenes.conditions import CONDITIONS, Condition
+from stylize.scenes.kinds import CLASSES, IGNORE
+from stylize.scenes.layout import Scene
+from stylize.scenes.render import labels, render
+
+
+def write_dataset(
+    target: str | os.PathLike[str],
+    *,
+    count: int,
+    height: int,
+    width: int,
+    conditions: Sequence[str] = ("day",),
+    split: str = "train",
+    seed: int = 0,
+    with_labels: bool = True,
+) -> list[str]:
+    """Render `count` scenes in each condition and return the pictures' paths.
+
+    CamVid layout: `SPLIT/scene00012_day.png`, `SPLITannot/scene00012_day.png`, `classes.json`. Without labels the
+    pictures lie in the folder itself. Scene numbers are `seed`, `seed + 1`, ...: disjoint ranges never share a street.
+    """
+    written = []
+    if with_labels:
+        _write(Path(target) / "classes.json", classes_json())
+    for number in range(seed, seed + count):
+        scene = Scene.sample(number)
+        truth = _png(labels(scene, height, width)) if with_labels else b""
+        for name in conditions:
+            file = f"scene{number:05d}_{name}.png"
+            path = f"{split}/{file}" if with_labels else file
+            _write(Path(target) / path, _png(render(scene, Condition.sample(name, number), height, width)))
+            if with_labels:
+                _write(Path(target) / f"{split}annot" / file, truth)
+            written.append(path)
+    return written
+
+
+def write_bundled(target: str | os.PathLike[str]) -> list[str]:
+    """Write the small set that ships with the package: `python -c "from stylize import scenes; scenes.write_bundled('stylize/assets/scenes')"`."""
+    return write_dataset(target, count=3, height=192, width=256, conditions=CONDITIONS, seed=0)
+
+
+def classes_json() -> bytes:
+    """Return the file that names the classes."""
+    return (json.dumps({"classes": list(CLASSES), "ignore_index": IGNORE}, indent=1) + "\n").encode()
+
+
+def _png(array: npt.NDArray[np.uint8]) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "PNG", compress_level=6)
+    return stream.getvalue()
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

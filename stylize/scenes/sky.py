@@ -1,0 +1,56 @@
+"""The sky above the street: gradient, clouds, the low sun's glow, stars of a lit town left out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from stylize.scenes.conditions import Condition
+from stylize.scenes.layout import Scene
+from stylize.scenes.noise import FloatArray, fractal, smoothstep
+from stylize.scenes.surface import blend, tint
+
+
+def sun_direction(condition: Condition) -> tuple[float, float, float]:
+    """Return the unit vector towards the sun (X right, Y up, Z forward)."""
+    elevation, azimuth = math.radians(condition.sun_elevation), math.radians(condition.sun_azimuth)
+    flat = math.cos(elevation)
+    return (flat * math.sin(azimuth), math.sin(elevation), flat * math.cos(azimuth))
+
+
+def sky(scene: Scene, c: Condition, right: FloatArray, up: FloatArray, pixel: float) -> FloatArray:
+    """Return the sky's light [3, N] in the directions (right, up, 1); `pixel` is the size of a sample."""
+    rise = np.maximum(up, np.float32(0.004))
+    elevation = rise / np.sqrt(1 + right * right + rise * rise)
+    high = np.clip(elevation * np.float32(1.9), 0, 1) ** np.float32(0.65)
+    colour = blend(np.broadcast_to(tint(c.horizon), (3, up.size)), tint(c.zenith), high)
+    colour = colour + _glow(c, right, rise)
+    share, relief = _clouds(scene, c, right, rise, pixel)
+    lit = tint(c.cloud) * (np.float32(0.80) + np.float32(0.35) * relief)
+    lit = blend(lit, colour, np.float32(0.55) * np.clip(1 - rise * 5, 0, 1))
+    colour = blend(colour, lit, share)
+    thick = 1 - np.exp(-np.float32(c.fog_density * 30) / (rise + np.float32(0.02)))
+    return blend(colour, np.broadcast_to(tint(c.fog), colour.shape), np.clip(thick, 0, 1))
+
+
+def _glow(c: Condition, right: FloatArray, rise: FloatArray) -> FloatArray:
+    """Brighten the sky around the sun; nothing to see behind full cloud."""
+    sx, sy, sz = sun_direction(c)
+    cosine = np.clip((sx * right + sy * rise + sz) / np.sqrt(1 + right * right + rise * rise), 0, 1)
+    halo = np.float32(0.10) * cosine ** np.float32(6) + np.float32(0.35) * cosine ** np.float32(60) + 3 * cosine ** np.float32(1500)
+    return tint(c.sun) * (halo * np.float32(1 - 0.8 * c.cloud_cover))
+
+
+def _clouds(scene: Scene, c: Condition, right: FloatArray, rise: FloatArray, pixel: float) -> tuple[FloatArray, FloatArray]:
+    """Return the clouds' cover and their relief (-1 shaded .. 1 bright) on a level sheet seen from below."""
+    distance = 1 / (rise + np.float32(0.10))
+    x, y = right * distance, distance * np.float32(1.0)
+    foot = np.float32(pixel) * distance * distance
+    start = (scene.seed * 37 + c.seed * 11) % 997
+    shape = fractal(x + start, y, 0.03, foot, 1.55)
+    fine = fractal(x * 2 + start, y * 2, 0.02, foot * 2, 1.1)
+    body = shape + np.float32(0.30) * fine
+    edge = 1.3 - 2.6 * c.cloud_cover
+    cover = smoothstep(edge, edge + 0.9, body)
+    return cover, np.clip(np.float32(0.5) * shape * (1 if c.cloud_cover > 0.9 else -0.6) + np.float32(0.35) * fine, -1, 1)
