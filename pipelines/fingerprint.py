@@ -31,8 +31,8 @@ from stylize.storage import Storage
 RUN, MANIFEST = "run.json", "manifest.json"
 FORMAT = 1
 _PACKAGES = ("numpy", "pillow", "pyarrow", "torch")
-_OWN_FOLDERS = ("shards", "provenance")
-_OWN_FILES = ("inputs.parquet", "plan.parquet", MANIFEST)
+WORK_LISTS = ("inputs.parquet", "plan.parquet")
+OWN_FOLDERS = ("shards/", "provenance/", "commits/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,9 +175,8 @@ def erase(storage: Storage, owned: Callable[[Storage], Iterable[str]] | None = N
             list(pool.map(storage.remove, owned(storage)))
         list(pool.map(storage.remove, _extras(storage)))
         list(pool.map(lambda unit: _erase_unit(storage, unit), commits.committed(storage)))
-        folders = (storage.list(folder, recursive=False) for folder in _OWN_FOLDERS)
-        list(pool.map(storage.remove, (path for folder in folders for path in folder if path.endswith(".parquet"))))
-        list(pool.map(storage.remove, _OWN_FILES))
+        list(pool.map(storage.remove, (path for folder in OWN_FOLDERS for path in storage.list(folder))))
+        list(pool.map(storage.remove, (*WORK_LISTS, MANIFEST)))
     storage.remove(RUN)
 
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from typing import Any
 
 from pipelines import commits
 from pipelines.commits import Commit, FileRecord
 from pipelines.events import Event, RunFinished, RunStarted, UnitDone, ignore
-from pipelines.fingerprint import MANIFEST, Fingerprint, claim
+from pipelines.fingerprint import MANIFEST, Fingerprint, claim, stamp
 from pipelines.summary import Summary, Totals
 from pipelines.units import Engine, Outcome, Unit, WorkerSpec
 from stylize.errors import FatalError
@@ -69,7 +70,7 @@ def execute(
             if outcome.poisoned:
                 _commit_poison(storage, fingerprint, outcome)
             on_event(UnitDone(outcome=outcome))
-    totals = _write_manifest(storage, fingerprint, extras() if extras else ())
+    totals = _end(storage, fingerprint, extras() if extras else ())
     summary = totals.summary(
         kind=fingerprint.kind,
         url=storage.url,
@@ -108,19 +109,18 @@ def _commit_poison(storage: Storage, fingerprint: Fingerprint, outcome: Outcome)
         commits.write(storage, commit)
 
 
-def rebuild_manifest(storage: Storage, run: str, kind: str, units: int, extras: Sequence[FileRecord]) -> Totals:
-    """Write `manifest.json` from the commit records, byte for byte the same however the run came about.
+def manifest_of(storage: Storage, run: Mapping[str, Any], extras: Sequence[FileRecord]) -> tuple[bytes, Totals]:
+    """Return the bytes of `manifest.json` as the commit records give it, the same however the run came about.
 
     One line per unit (index, rows, bytes, digest of its files and failures) and one per failure (unit, id, kind,
-    reason). Raises `FatalError` when a record is missing or of another run.
+    reason). `run` is the loaded `run.json`. Raises `FatalError` when a record is of another run.
     """
-    totals = Totals()
+    totals, own = Totals(), stamp(run)
     shards: list[tuple[int, int, int, str]] = []
     failures: list[tuple[int, str, str, str]] = []
-    where = storage.url
-    for commit in commits.read_many(storage, range(units)):
-        if commit.run != run:
-            raise FatalError(f"{where}: unit {commit.unit} was made by another run; pass --overwrite to begin anew")
+    for commit in commits.read_many(storage, range(run["units"])):
+        if commit.run != own:
+            raise FatalError(f"unit {commit.unit} in {storage.url} was made by another run; pass --overwrite")
         totals.add(commit)
         shards.append((commit.unit, commit.rows, commit.bytes, commit.digest))
         failures.extend((commit.unit, f.id, f.kind, f.reason) for f in commit.failures)
@@ -128,16 +128,17 @@ def rebuild_manifest(storage: Storage, run: str, kind: str, units: int, extras: 
         "bytes": totals.bytes,
         "extras": [list(record) for record in extras],
         "failures": failures,
-        "kind": kind,
+        "kind": run["kind"],
         "rows": totals.rows,
-        "run": run,
+        "run": own,
         "shards": shards,
-        "units": units,
+        "units": run["units"],
     }
-    storage.write(MANIFEST, commits.dump(manifest))
-    return totals
+    return commits.dump(manifest), totals
 
 
-def _write_manifest(storage: Storage, fingerprint: Fingerprint, extras: Sequence[FileRecord]) -> Totals:
+def _end(storage: Storage, fingerprint: Fingerprint, extras: Sequence[FileRecord]) -> Totals:
     storage.remove_leftovers()  # of writers that were killed in an earlier session
-    return rebuild_manifest(storage, fingerprint.digest, fingerprint.kind, fingerprint.units, extras)
+    manifest, totals = manifest_of(storage, fingerprint.record(), extras)
+    storage.write(MANIFEST, manifest)
+    return totals

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stylize.errors import StylizeError
+
 Row = TypeVar("Row")
 
 
@@ -44,7 +46,7 @@ def build(schema: pa.Schema, groups: Iterable[Sequence[dict[str, Any]]]) -> Work
     # Statistics per row group would be most of the footer when there are 20,000 groups, and nobody filters by them.
     with pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer:
         for group in groups:
-            digest.update(json.dumps(group, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+            digest.update(_line(group))
             writer.write_table(pa.Table.from_pylist(list(group), schema=schema), row_group_size=max(1, len(group)))
             units, rows = units + 1, rows + len(group)
     return WorkListFile(data=sink.getvalue().to_pybytes(), sha256=digest.hexdigest(), units=units, rows=rows)
@@ -70,3 +72,19 @@ class WorkList:
         """Return one column over all units, without reading the others."""
         with self._lock:
             return self._file.read(columns=[name], use_threads=False).column(name)
+
+
+def digest(data: bytes) -> str:
+    """Return the sha256 of a work list's rows and their grouping; raises `StylizeError` when it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        work = WorkList(data)
+        for unit in range(len(work)):
+            digest.update(_line(work.rows(unit)))
+    except (pa.ArrowException, OSError) as error:
+        raise StylizeError(f"the work list is damaged ({' '.join(str(error).split())})") from error
+    return digest.hexdigest()
+
+
+def _line(group: Sequence[dict[str, Any]]) -> bytes:
+    return json.dumps(group, sort_keys=True, separators=(",", ":")).encode() + b"\n"
