@@ -73,17 +73,17 @@ def rain_streaks(height: int, width: int, c: Condition) -> FloatArray:
     pixel = 1.0 / height
     total = np.zeros((height, width), np.float32)
     slant = 0.12 + 0.1 * float(hash01(c.seed, 5)[0])
-    for layer, (wide, tall, strength) in enumerate(((0.012, 0.10, 0.18), (0.022, 0.18, 0.26), (0.05, 0.34, 0.34))):
+    for layer, (wide, tall, strength) in enumerate(((0.010, 0.07, 0.16), (0.019, 0.12, 0.20), (0.045, 0.22, 0.22))):
         a = (x + y * np.float32(slant)) / np.float32(wide)
         column = np.floor(a)
         b = y / np.float32(tall) + hash01(column, layer, c.seed) * 7
         row = np.floor(b)
         pick = hash01(column, row, layer + 10, c.seed)
         centre = np.float32(0.5) + (hash01(column, row, layer + 20) - np.float32(0.5)) * np.float32(0.5)
-        half = max(0.0011 * (1 + layer), 0.32 * pixel) / wide
+        half = max(0.0008 * (1 + layer), 0.5 * pixel) / wide
         across = np.maximum(1 - np.abs(a - column - centre) / np.float32(half), 0)
         along = np.sin(np.pi * (b - row)) ** 2
-        visible = min(1.0, 0.0011 * (1 + layer) / (0.32 * pixel))
+        visible = min(1.0, 0.0025 * (1 + layer) / (0.5 * pixel))
         total += np.where(pick < 0.30 * c.rain, across * along * np.float32(strength * visible), 0)
     return np.clip(total, 0, 1)
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from stylize.scenes.noise import BoolArray, FloatArray, IntArray
 
 Cut = Callable[[FloatArray, FloatArray, float], BoolArray]
+Outline = tuple[tuple[float, float, float], ...]
 NEAR = 0.4
 
 
@@ -76,7 +77,9 @@ class Table:
     second_P3: FloatArray
     extra_P8: FloatArray
     seed_P: IntArray
-    good_P: BoolArray
+    edges: list[Outline]
+    bounds_P4: npt.NDArray[np.float64]
+    order: npt.NDArray[np.intp]  # near patches first: most hidden samples are rejected early
 
 
 def tabulate(patches: Sequence[Patch], eye: float, mirror: bool = False) -> Table:
@@ -92,6 +95,7 @@ def tabulate(patches: Sequence[Patch], eye: float, mirror: bool = False) -> Tabl
     basis = np.where(good[:, None, None], basis, np.eye(3))
     targets = np.concatenate([np.ones((len(patches), 3, 1)), uv[:, :3]], axis=2)
     planes = np.linalg.solve(basis, targets)
+    edges, bounds = _outlines(corners, good)
     extra = np.zeros((len(patches), 8), np.float32)
     for row, patch in zip(extra, patches, strict=True):
         row[: len(patch.extra)] = patch.extra
@@ -108,7 +112,9 @@ def tabulate(patches: Sequence[Patch], eye: float, mirror: bool = False) -> Tabl
         second_P3=np.array([p.second for p in patches], np.float32),
         extra_P8=extra,
         seed_P=np.array([p.seed for p in patches], np.int32),
-        good_P=good,
+        edges=edges,
+        bounds_P4=bounds,
+        order=np.argsort(corners[:, :, 2].min(axis=1), kind="stable"),
     )
 
 
@@ -123,19 +129,34 @@ def rasterise(
     up = up[rows] if rows is not None else up
     inverse = np.zeros((up.size, right.size), np.float32)
     number = np.full((up.size, right.size), -1, np.int32)
-    for index in _front_to_back(table):
-        outline = _project(table.corners_P43[index])
-        if outline is not None:
-            _draw(table, index, outline, right, up, view, solid, inverse, number)
+    x0, x1 = np.searchsorted(right, table.bounds_P4[:, 0]), np.searchsorted(right, table.bounds_P4[:, 2])
+    y0, y1 = np.searchsorted(-up, -table.bounds_P4[:, 3]), np.searchsorted(-up, -table.bounds_P4[:, 1])
+    for index in table.order[((x0 < x1) & (y0 < y1))[table.order]]:
+        window = slice(y0[index], y1[index]), slice(x0[index], x1[index])
+        _draw(table, index, window, right, up, view, solid, inverse, number)
     return inverse, number
 
 
-def _front_to_back(table: Table) -> npt.NDArray[np.intp]:
-    """Order patches so that near ones come first and most hidden samples are rejected early."""
-    nearest = table.corners_P43[:, :, 2].min(axis=1)
-    order = np.argsort(nearest, kind="stable")
-    visible = table.good_P[order] & (table.corners_P43[order, :, 2].max(axis=1) > NEAR)
-    return order[visible]
+def _outlines(corners_P43: npt.NDArray[np.float64], good_P: BoolArray) -> tuple[list[Outline], npt.NDArray[np.float64]]:
+    """Return each patch's edges that its bounds do not imply, and its bounds (x low, y low, x high, y high)."""
+    bounds = np.zeros((len(corners_P43), 4))
+    edges: list[Outline] = []
+    for index, corners in enumerate(corners_P43):
+        outline = _project(corners) if good_P[index] else None
+        edges.append(() if outline is None else _edges(outline))
+        if outline is not None:
+            bounds[index] = (*outline.min(axis=0), *outline.max(axis=0))
+    return edges, bounds
+
+
+def _edges(outline: npt.NDArray[np.float64]) -> Outline:
+    """Return the slanted edges of a counter-clockwise outline as a x + b y + c >= 0 inside."""
+    found = []
+    points = outline.tolist()
+    for (ax, ay), (bx, by) in zip(points, points[1:] + points[:1], strict=True):
+        if abs(ax - bx) > 1e-9 and abs(ay - by) > 1e-9:
+            found.append((ay - by, bx - ax, (by - ay) * ax - (bx - ax) * ay))
+    return tuple(found)
 
 
 def _project(corners_43: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
@@ -167,7 +188,7 @@ def _clip(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _draw(
     table: Table,
     index: int,
-    outline: npt.NDArray[np.float64],
+    window: tuple[slice, slice],
     right: FloatArray,
     up: FloatArray,
     view: View,
@@ -176,18 +197,11 @@ def _draw(
     number: IntArray,
 ) -> None:
     """Write one patch where it is the nearest so far."""
-    low, high = outline.min(axis=0), outline.max(axis=0)
-    x0, x1 = np.searchsorted(right, low[0]), np.searchsorted(right, high[0])
-    y0, y1 = up.size - np.searchsorted(up[::-1], high[1]), up.size - np.searchsorted(up[::-1], low[1])
-    if x0 >= x1 or y0 >= y1:
-        return
-    window = (slice(y0, y1), slice(x0, x1))
-    x, y = right[None, x0:x1], up[y0:y1, None]
+    x, y = right[None, window[1]], up[window[0], None]
     depth = _affine(table.plane_P3[index], x, y)
     keep = depth > inverse[window]
-    for (ax, ay), (bx, by) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
-        if abs(ax - bx) > 1e-9 and abs(ay - by) > 1e-9:
-            keep &= _affine(np.array([-(by - ay), bx - ax, (by - ay) * ax - (bx - ax) * ay]), x, y) >= 0
+    for edge in table.edges[index]:
+        keep &= _affine(edge, x, y) >= 0
     patch = table.patches[index]
     if patch.cut is not None and not (solid and patch.solid_label):
         keep = _apply_cut(patch.cut, table, index, keep, depth, x, y, view)
@@ -212,6 +226,6 @@ def _apply_cut(
     return result
 
 
-def _affine(coefficients: npt.NDArray[np.float64], x: FloatArray, y: FloatArray) -> FloatArray:
+def _affine(coefficients: npt.NDArray[np.float64] | tuple[float, float, float], x: FloatArray, y: FloatArray) -> FloatArray:
     a, b, c = (np.float32(value) for value in coefficients)
     return (a * x) + (b * y + c)

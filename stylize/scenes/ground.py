@@ -162,7 +162,7 @@ def _slabs(s: Samples, mean: FloatArray, along: FloatArray, worn: FloatArray) ->
 def _grass(s: Samples, mean: FloatArray, along: FloatArray, worn: FloatArray) -> FloatArray:
     blades = fractal(s.x, s.z * np.float32(0.5), 0.02, mean, 0.4)
     tone = np.clip(1 + np.float32(0.35) * blades + np.float32(0.2) * worn, 0.25, 2)
-    return tint((0.075, 0.135, 0.035)) * tone
+    return tint((0.085, 0.115, 0.045)) * tone
 
 
 def _snow(s: Samples, road: BoolArray, worn: FloatArray, mean: FloatArray) -> FloatArray:

@@ -33,7 +33,7 @@ def hash01(*keys: npt.ArrayLike) -> FloatArray:
     return (state >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=64)
 def _pyramid(slope: float) -> tuple[FloatArray, IntArray]:
     """Make a wrapping tile with a 1/f^slope spectrum and its averaged levels, all in one flat array."""
     rng = np.random.default_rng(20240607)

@@ -6,7 +6,7 @@ import numpy as np
 
 from stylize.scenes import shapes
 from stylize.scenes.noise import FloatArray, fractal, hash01
-from stylize.scenes.surface import Samples, Surface, blend, coverage, tint
+from stylize.scenes.surface import Samples, Surface, blend, coverage, full, tint
 
 TAIL, BRAKE, HEAD, AMBER = (1.5, 0.03, 0.02), (2.6, 0.05, 0.03), (3.2, 3.0, 2.5), (1.6, 0.6, 0.05)
 
@@ -37,7 +37,7 @@ def leaves(s: Samples) -> Surface:
     normal[0] += np.float32(0.30) * clump
     normal[1] += np.float32(0.35) * fine + np.float32(0.15)
     normal /= np.sqrt((normal * normal).sum(axis=0))
-    tone = np.clip(hollow * (1 + np.float32(0.28) * fine + np.float32(0.22) * clump), 0.12, 2)
+    tone = np.clip((np.float32(0.35) + np.float32(0.65) * hollow) * (1 + np.float32(0.22) * fine + np.float32(0.20) * clump), 0.2, 2)
     warm = np.clip(np.float32(0.5) * clump, -0.5, 0.5)
     albedo = s.colour() * tone * np.stack([1 + np.float32(0.35) * warm, 1 + np.float32(0.1) * warm, np.ones_like(warm)])
     snow = np.clip(normal[1] * np.float32(1.3) + np.float32(0.25) * fine - np.float32(0.05), 0, 1) * np.float32(0.95)
@@ -52,10 +52,10 @@ def figure(s: Samples) -> Surface:
         shapes.PART_TOP: s.colour(),
         shapes.PART_LEGS: s.second(),
         shapes.PART_SKIN: np.stack([s.extra(3), s.extra(4), s.extra(5)]),
-        shapes.PART_HAIR: np.broadcast_to(tint((0.035, 0.022, 0.015)), albedo.shape),
-        shapes.PART_SHOE: np.broadcast_to(tint((0.03, 0.03, 0.03)), albedo.shape),
-        shapes.PART_WHEEL: np.broadcast_to(tint((0.02, 0.02, 0.02)), albedo.shape),
-        shapes.PART_FRAME: np.broadcast_to(tint((0.25, 0.05, 0.05)), albedo.shape),
+        shapes.PART_HAIR: full(albedo, (0.035, 0.022, 0.015)),
+        shapes.PART_SHOE: full(albedo, (0.03, 0.03, 0.03)),
+        shapes.PART_WHEEL: full(albedo, (0.02, 0.02, 0.02)),
+        shapes.PART_FRAME: full(albedo, (0.25, 0.05, 0.05)),
     }
     kinds = s.extra(0).astype(np.int32)
     for number, name in enumerate(shapes.FIGURES):
@@ -80,7 +80,7 @@ def _sheen(s: Samples, normal: FloatArray) -> FloatArray:
     fresnel = np.float32(0.05) + np.float32(0.6) * (1 - np.clip(np.abs(facing), 0, 1)) ** 4
     upward = np.clip((s.y - s.scene.eye) / distance - 2 * facing * normal[1], -1, 1)
     above = np.clip(upward * np.float32(2.5) + np.float32(0.1), 0, 1)
-    sky = tint(c.horizon) * (1 - above) * np.float32(0.35) + tint(c.zenith) * above * np.float32(1.3)
+    sky = tint(c.horizon) * (1 - above) * np.float32(0.35) + (tint(c.zenith) + tint(c.horizon)) * above * np.float32(0.55)
     ground = tint(c.ambient) * np.float32(0.05)
     return np.where(upward > -0.05, sky, ground) * fresnel
 
@@ -104,11 +104,11 @@ def car_side(s: Samples) -> Surface:
     seam = coverage(np.float32(0.008) - gap, s.foot) * (height < 0.97)
     crease = coverage(np.float32(0.02) - np.abs(height - np.float32(0.76)), s.foot / belt) * np.float32(0.3)
     dark = np.clip(seam * np.float32(0.7) + crease + (height < 0.30) * np.float32(0.85), 0, 1)
-    albedo = blend(s.colour() * np.float32(0.9), np.broadcast_to(tint((0.012, 0.012, 0.013)), normal.shape), dark)
+    albedo = blend(s.colour() * np.float32(0.9), full(normal, (0.012, 0.012, 0.013)), dark)
     lamp = (height > 0.66) & (height < 0.84)
     ends = np.where((s.u < 0.2) & lamp, np.float32(1), 0), np.where((s.u > length - 0.32) & lamp, np.float32(1), 0)
-    albedo = blend(albedo, np.broadcast_to(tint((0.35, 0.02, 0.02)), normal.shape), ends[0])
-    albedo = blend(albedo, np.broadcast_to(tint((0.6, 0.6, 0.6)), normal.shape), ends[1])
+    albedo = blend(albedo, full(normal, (0.35, 0.02, 0.02)), ends[0])
+    albedo = blend(albedo, full(normal, (0.6, 0.6, 0.6)), ends[1])
     glow = _sheen(s, normal) * (1 - dark)
     arch, tyre, rim = axle < 1.16, axle < 1.0, axle < 0.66
     albedo = np.where(arch, tint((0.008, 0.008, 0.009)), albedo)
@@ -132,7 +132,7 @@ def car_cabin(s: Samples) -> Surface:
     pillar = np.abs((s.u - r0) / spacing - np.round((s.u - r0) / spacing)) * spacing
     inside = np.minimum(np.minimum(from_ends, from_sills), pillar - np.float32(0.035))
     glass = coverage(inside, s.foot)
-    albedo = blend(s.colour() * np.float32(0.85), np.broadcast_to(tint((0.012, 0.014, 0.016)), normal.shape), glass)
+    albedo = blend(s.colour() * np.float32(0.85), full(normal, (0.012, 0.014, 0.016)), glass)
     bus = (middle > 0) * glass * np.float32(s.condition.headlights > 0.5)
     glow = _sheen(s, normal) * (1 + glass) + tint((0.5, 0.42, 0.28)) * bus * np.float32(0.5)
     return Surface(albedo=albedo, normal=normal, glow=glow, snow=np.zeros_like(s.u))
@@ -166,9 +166,9 @@ def car_rear(s: Samples) -> Surface:
     normal[1] += np.clip((height - np.float32(0.55)) * np.float32(0.9), -0.3, 0.5)
     lamp = coverage(np.minimum(np.abs(s.u) - half + np.float32(0.27), np.minimum(height - np.float32(0.60), np.float32(0.93) - height) * np.float32(0.5)), s.foot)
     albedo = s.colour() * np.float32(0.9) * (1 - np.float32(0.25) * coverage(np.float32(0.012) - np.abs(height - np.float32(0.52)) * np.float32(0.5), s.foot))
-    albedo = blend(albedo, np.broadcast_to(tint((0.02, 0.02, 0.02)), albedo.shape), bumper)
-    albedo = blend(albedo, np.broadcast_to(tint((0.62, 0.60, 0.45)), albedo.shape), plate)
-    albedo = blend(albedo, np.broadcast_to(tint((0.33, 0.012, 0.012)), albedo.shape), lamp)
+    albedo = blend(albedo, full(albedo, (0.02, 0.02, 0.02)), bumper)
+    albedo = blend(albedo, full(albedo, (0.62, 0.60, 0.45)), plate)
+    albedo = blend(albedo, full(albedo, (0.33, 0.012, 0.012)), lamp)
     on = _parked_off(s)
     braking = hash01(s.seed(), 77) < 0.35
     light = np.where(braking, tint(BRAKE), tint(TAIL)) * (lamp * on)
@@ -183,9 +183,9 @@ def car_front(s: Samples) -> Surface:
     lamp = lamp * (np.abs(s.u) < half - 0.05)
     grille = coverage(np.minimum(half - np.float32(0.46) - np.abs(s.u), np.minimum(height - np.float32(0.70), np.float32(0.95) - height) * np.float32(0.4)), s.foot)
     albedo = s.colour() * np.float32(0.9)
-    albedo = blend(albedo, np.broadcast_to(tint((0.015, 0.015, 0.016)), albedo.shape), np.maximum(grille, bumper))
-    albedo = blend(albedo, np.broadcast_to(tint((0.62, 0.62, 0.58)), albedo.shape), plate)
-    albedo = blend(albedo, np.broadcast_to(tint((0.60, 0.61, 0.62)), albedo.shape), lamp)
+    albedo = blend(albedo, full(albedo, (0.015, 0.015, 0.016)), np.maximum(grille, bumper))
+    albedo = blend(albedo, full(albedo, (0.62, 0.62, 0.58)), plate)
+    albedo = blend(albedo, full(albedo, (0.60, 0.61, 0.62)), lamp)
     light = tint(HEAD) * (lamp * _parked_off(s))
     return Surface(albedo=albedo, normal=normal, glow=_sheen(s, normal) + light, snow=np.zeros_like(s.u))
 

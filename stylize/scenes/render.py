@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 
@@ -15,7 +16,7 @@ from stylize.scenes.geometry import Table, View, rasterise, tabulate
 from stylize.scenes.layout import Scene
 from stylize.scenes.noise import BoolArray, FloatArray, IntArray
 from stylize.scenes.sky import sky
-from stylize.scenes.surface import Samples, blend
+from stylize.scenes.surface import Samples, blend, planes
 
 RATE = 2  # samples per pixel along each axis
 BAND = 1 << 18  # samples worked on at a time: fits the cache
@@ -120,7 +121,7 @@ class _Painter:
         self.scene, self.condition, self.table, self.lighting = scene, condition, table, lighting
 
     def paint(self, view: View, mirror: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-        """Return light [3, H, W] and the nearest inverse depth per pixel [H, W]."""
+        """Return light [3, H, W] and inverse depth [H, W]."""
         linear = np.empty((3, view.height, view.width), np.float32)
         inverse = np.empty((view.height, view.width), np.float32)
         rate = round(view.rate)
@@ -129,9 +130,8 @@ class _Painter:
             rows = slice(top, min(top + step, view.height))
             fine = slice(rows.start * rate, rows.stop * rate)
             light_3hw, inverse_hw = self._band(view, fine, None if mirror is None else mirror[:, rows])
-            shape = (rows.stop - rows.start, rate, view.width, rate)
-            linear[:, rows] = np.minimum(light_3hw, 6).reshape(3, *shape).mean(axis=(2, 4))
-            inverse[rows] = inverse_hw.reshape(shape).max(axis=(1, 3))
+            linear[:, rows] = _average(np.minimum(light_3hw, 6), rate)
+            inverse[rows] = inverse_hw[rate // 2 :: rate, rate // 2 :: rate]
         return linear, inverse
 
     def reflection(self, view: View) -> FloatArray | None:
@@ -222,7 +222,7 @@ class _Painter:
         row, column = index // columns // rate, index % columns // rate
         seen = mirror[:, row, column]
         cosine = np.float32(self.scene.eye) / np.sqrt(s.x**2 + s.z**2 + np.float32(self.scene.eye**2))
-        fresnel = np.float32(0.04) + np.float32(0.75) * (1 - cosine) ** 5
+        fresnel = np.float32(0.06) + np.float32(0.80) * (1 - cosine) ** 4
         wet = self.condition.wetness * (1 - 0.8 * self.condition.snow)
         share = np.clip(fresnel * (np.float32(0.45) + np.float32(0.55) * puddle) * np.float32(wet), 0, 1)
         return lit * (1 - share) + seen * share * (np.float32(0.3) + np.float32(0.7) * shade)
@@ -234,8 +234,8 @@ class _Painter:
         world_y = np.float32(view.eye) + rise
         safe = np.maximum(patch, 0)
 
-        def affine(rows: npt.NDArray[np.float64]) -> FloatArray:
-            a, b, c = (rows[:, k].astype(np.float32)[safe] for k in range(3))
+        def affine(rows_P3: npt.NDArray[np.float64]) -> FloatArray:
+            a, b, c = planes(rows_P3.astype(np.float32), safe)
             return (a * x + b * y + c) * z
 
         return Samples(
@@ -256,9 +256,16 @@ class _Painter:
         )
 
 
-def _replace_uv(s: Samples, u: FloatArray, height: FloatArray) -> Samples:
-    import dataclasses
+def _average(fine_3hw: FloatArray, rate: int) -> FloatArray:
+    """Average squares of rate x rate samples."""
+    total = np.zeros((3, fine_3hw.shape[1] // rate, fine_3hw.shape[2] // rate), np.float32)
+    for row in range(rate):
+        for column in range(rate):
+            total += fine_3hw[:, row::rate, column::rate]
+    return total * np.float32(1 / rate**2)
 
+
+def _replace_uv(s: Samples, u: FloatArray, height: FloatArray) -> Samples:
     return dataclasses.replace(s, u=u, v=s.z, y=height)
 
 

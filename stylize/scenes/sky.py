@@ -38,7 +38,10 @@ def _glow(c: Condition, right: FloatArray, rise: FloatArray) -> FloatArray:
     """Brighten the sky around the sun; nothing to see behind full cloud."""
     sx, sy, sz = sun_direction(c)
     cosine = np.clip((sx * right + sy * rise + sz) / np.sqrt(1 + right * right + rise * rise), 0, 1)
-    halo = np.float32(0.10) * cosine ** np.float32(6) + np.float32(0.35) * cosine ** np.float32(60) + 3 * cosine ** np.float32(1500)
+    halo = sum(
+        (np.float32(gain) * np.exp((cosine - 1) * np.float32(sharp)) for gain, sharp in ((0.10, 6), (0.35, 60), (3, 1500))),
+        start=np.zeros_like(cosine),
+    )
     return tint(c.sun) * (halo * np.float32(1 - 0.8 * c.cloud_cover))
 
 

@@ -81,3 +81,8 @@ def blend(base: FloatArray, over: FloatArray, share: FloatArray) -> FloatArray:
 def coverage(distance: FloatArray, foot: FloatArray) -> FloatArray:
     """Turn a signed distance in metres (positive inside) into the covered share of a sample."""
     return np.clip(distance / foot + np.float32(0.5), 0, 1)
+
+
+def full(like: FloatArray, colour: RGB) -> FloatArray:
+    """Spread a colour over as many samples as `like` [3, N] has, without copying."""
+    return np.broadcast_to(tint(colour), like.shape)

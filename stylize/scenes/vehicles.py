@@ -149,7 +149,7 @@ class _Maker:
             corners = [(along, -w, low), (along, w, low), (along, w, top), (along, -w, top)]
             uv = [(-w, low), (w, low), (w, top), (-w, top)]
             cut = functools.partial(_round_cut, w, low, top)
-            made.append(self.patch(corners, uv, (out, 0, 0), material, extra=(w, low, top), cut=cut))
+            made.append(self.patch(corners, uv, (out, 0, 0), material, extra=(w, low, top, float(self.car.parked)), cut=cut))
         return made
 
     def tops(self) -> list[Patch]:
