@@ -26,7 +26,7 @@ from cli import options
     type=click.Choice(options.NOISE_MODES),
     default="int8",
     show_default=True,
-    help="How the noise maps are stored: quantised, or twice as large and nearly exact.",
+    help="How the noise maps are stored: quantised to 8 bits, or as half floats.",
 )
 @options.unit_size
 @options.batch_size(8)

@@ -15,9 +15,6 @@ from stylize.errors import StylizeError
 
 # In the order in which a user meets them. Each names a module that holds `command`.
 COMMANDS = {
-    "demo": "cli.demo",
-    "doctor": "cli.doctor",
-    "convert": "cli.convert",
     "train-encoder": "cli.train_encoder",
     "invert": "cli.invert",
     "mix": "cli.mix",

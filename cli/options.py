@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Spelled here because the modules that own these words take a second to import; a test compares the two.
 LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
 NOISE_MODES = ("int8", "fp16")
+SIZES = ("source", "model")
 
 
 @dataclass(kw_only=True)
@@ -39,6 +41,27 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         if not isinstance(parsed, dict):
             self.fail(f'{value!r} is not a JSON object such as {{"anon": true}}', param, ctx)
         return parsed
+
+
+class Size(click.ParamType[tuple[int, int]]):
+    """Height and width in pixels, written 96x128; both multiples of `multiple`."""
+
+    name = "size"
+
+    def __init__(self, multiple: int = 1) -> None:
+        self.multiple = multiple
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Parse `value`, or say what is wrong with it."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not HEIGHTxWIDTH, such as 96x128", param, ctx)
+        height, width = int(match[1]), int(match[2])
+        if height % self.multiple or width % self.multiple:
+            self.fail(f"{value}: height and width must be multiples of {self.multiple}", param, ctx)
+        return height, width
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def show_run(summary: Summary, figures: Sequence[str], *, then: str) -> int:
     """Print what came of a run and return its exit code; `then` is the command that uses the result."""
     click.echo(f"{summary.url}: {summary.rows} images in {count(summary.units, 'unit')}, {size(summary.bytes)}")
-    for line in (*figures, *_times(summary), *_failures(summary)):
+    for line in (*figures, *_times(summary), *failures(summary)):
         click.echo(f"  {line}")
     click.echo(f"next: {then}")
     return summary.exit_code
@@ -46,7 +46,8 @@ def _times(summary: Summary) -> list[str]:
     return [f"{spell(summary.elapsed)} in this session; the work of all: {shares}"]
 
 
-def _failures(summary: Summary) -> list[str]:
+def failures(summary: Summary) -> list[str]:
+    """Say how many inputs failed and why, and the remedy when there are too many; nothing when all is well."""
     if not summary.failed:
         return []
     causes = ", ".join(f"{number} {cause}" for cause, number in summary.causes.items())

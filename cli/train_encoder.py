@@ -12,23 +12,6 @@ from cli import options
 SIZE_STEP = 32  # a generator of the light configuration doubles its constant five times
 
 
-class Size(click.ParamType[tuple[int, int]]):
-    """Height and width in pixels, written 96x128."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Parse `value`, or say what is wrong with it."""
-        if isinstance(value, tuple):
-            return value
-        height, _, width = str(value).lower().partition("x")
-        if not (height.isdecimal() and width.isdecimal()):
-            self.fail(f"{value!r} is not HEIGHTxWIDTH, such as 96x128", param, ctx)
-        if int(height) % SIZE_STEP or int(width) % SIZE_STEP or not int(height) * int(width):
-            self.fail(f"{value}: height and width must be multiples of {SIZE_STEP}", param, ctx)
-        return int(height), int(width)
-
-
 @options.command(
     "train-encoder",
     "stylize train-encoder ~/data/cityscapes run --generator gen.safetensors --preset paper",
@@ -39,7 +22,12 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.argument("out", metavar="OUT")
 @click.option("--generator", metavar="FILE", help="Invert this generator: a file that `stylize convert` wrote.")
 @click.option("--init", metavar="BUNDLE", help="Continue from a model bundle: a bundled name, a path or a URL.")
-@click.option("--new-generator", type=Size(), metavar="HxW", help="Make a new small generator of this picture size.")
+@click.option(
+    "--new-generator",
+    type=options.Size(multiple=SIZE_STEP),
+    metavar="HxW",
+    help="Make a new small generator of this picture size.",
+)
 @click.option("--tune-generator", is_flag=True, help="Train the synthesis network along with the encoder.")
 @click.option(
     "--preset",

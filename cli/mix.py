@@ -1,0 +1,70 @@
+"""`stylize mix`: a cache's images in the style of others, written as a dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli import options
+
+
+@options.command(
+    "mix",
+    "stylize mix cache stylized",
+    "stylize mix cache stylized --styles dusk-cache --per-image 2 --seed 1",
+    "stylize mix cache preview --limit 12 --strength 0.7 --size model",
+)
+@click.argument("cache", metavar="CACHE")
+@click.argument("out", metavar="OUT")
+@click.option("--styles", metavar="CACHE2", help="Take the exemplars from this cache.  [default: CACHE itself]")
+@click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
+@click.option("--model", metavar="BUNDLE", help="Where the cache's model bundle is now.  [default: where it was]")
+@options.split
+@options.limit
+@click.option(
+    "--per-image",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Copies of each image, each with an exemplar of its own.",
+)
+@click.option(
+    "--strength",
+    metavar="S",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="How far to move the style from the image's own (0) to the exemplar's (1).",
+)
+@click.option("--layers", metavar="LIST", help="Move only the codes of these layers, such as 0-3,7.  [default: all]")
+@click.option(
+    "--size",
+    type=click.Choice(options.SIZES),
+    default="source",
+    show_default=True,
+    help="Recolour the source at its own size, or write the small synthesis itself.",
+)
+@options.seed
+@options.batch_size(8)
+@options.device
+@options.workers
+@options.io_threads
+@options.max_failures
+@options.retry_failed
+@options.overwrite
+@options.storage_options
+def command(cache: str, out: str, **more: Any) -> int:
+    """Write stylized copies of a cache's images, with their labels, as a dataset like the one it came from.
+
+    CACHE is what `invert` wrote; OUT gets the dataset's own folders and file names, labels byte for byte. Without
+    --styles every image takes the style of another one of CACHE.
+    """
+    from cli.console import listening
+    from cli.summaries import show_run
+    from pipelines.mix import describe, mix
+
+    with listening() as tell:
+        summary = mix(cache, out, on_event=tell, **more)
+    return show_run(summary, describe(summary), then=f"stylize verify {out}")

@@ -1,0 +1,66 @@
+"""Each command is a thin face over one function: its options are the function's arguments, with the same defaults."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import click
+import pytest
+
+from cli.main import COMMANDS
+
+# command -> (module, function, arguments that only Python code can give)
+FACES = {
+    "invert": ("pipelines.invert", "invert", {"engine", "on_event"}),
+    "mix": ("pipelines.mix", "mix", {"engine", "on_event"}),
+    "status": ("pipelines.status", "status", set()),
+    "verify": ("pipelines.verify", "verify", {"engine", "on_event"}),
+    "scenes": ("stylize.scenes", "write_dataset", set()),
+    "train-encoder": ("stylize.training.encoder", "train_encoder", {"on_event", "training"}),
+}
+# Arguments of another name or kind on the command line.
+RENAMED = {
+    "scenes": {"out": "target", "size": None},
+    # These are fields of the training configuration.
+    "train-encoder": dict.fromkeys(("preset", "images", "batch_size", "lr", "mask_ratio", "seed")),
+}
+MADE_HERE = {"scenes": {"height", "width"}}
+# A default that the command line spells out although the function leaves it open.
+SPELLED = {("invert", "model"), *((name, "workers") for name in COMMANDS), ("scenes", "count")}
+
+
+def function(name: str) -> Callable[..., Any]:
+    module, attribute, _ = FACES[name]
+    found: Callable[..., Any] = getattr(import_module(module), attribute)
+    return found
+
+
+def params(name: str) -> list[click.Parameter]:
+    command: click.Command = import_module(COMMANDS[name]).command
+    return [param for param in command.params if param.expose_value]
+
+
+def test_every_command_has_its_function() -> None:
+    assert sorted(FACES) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(FACES))
+def test_options_are_the_arguments(name: str) -> None:
+    renamed = RENAMED.get(name, {})
+    given = {renamed.get(str(p.name), p.name) for p in params(name)} - {None}
+    given |= MADE_HERE.get(name, set()) | FACES[name][2]
+    assert given == set(inspect.signature(function(name)).parameters)
+
+
+@pytest.mark.parametrize("name", list(FACES))
+def test_defaults_agree(name: str) -> None:
+    arguments = inspect.signature(function(name)).parameters
+    for param in params(name):
+        argument = arguments.get(str(param.name))
+        default = param.to_info_dict().get("default")
+        if argument is None or isinstance(param, click.Argument) or (name, param.name) in SPELLED:
+            continue
+        assert default == argument.default or (default is None and argument.default is None), param.name
