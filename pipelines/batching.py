@@ -1,7 +1,9 @@
-"""Passes of a model over a batch, in smaller parts once the memory did not suffice."""
+"""Passes of a model over a batch, in which bytes do not depend on the cores, and memory that runs out is no end."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 
 import torch
@@ -11,10 +13,25 @@ from stylize.errors import FatalError
 
 
 class Batching:
-    """Calls a function on the parts of a batch; `size` is halved when memory runs out and stays halved."""
+    """Calls a function on the parts of a batch; `size` is halved when memory runs out and stays halved.
 
-    def __init__(self, size: int) -> None:
+    `with batching.gate: ...` lets as many passes compute at once as make sense: one on a GPU, one per core on a CPU.
+    There each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
+    last bits of its sums, depend on the number of threads: a shard would differ from one machine to the next. Cores are
+    kept busy by several units in flight. `close` gives the process its number of threads back.
+    """
+
+    def __init__(self, size: int, device: torch.device) -> None:
         self.size = size
+        on_cpu = device.type == "cpu"
+        self.gate = threading.BoundedSemaphore((os.cpu_count() or 1) if on_cpu else 1)
+        self._threads = torch.get_num_threads()
+        if on_cpu:
+            torch.set_num_threads(1)
+
+    def close(self) -> None:
+        """Let PyTorch use as many threads as before."""
+        torch.set_num_threads(self._threads)
 
     def __call__(self, function: Callable[..., tuple[Tensor, ...]], *batch: Tensor) -> tuple[Tensor, ...]:
         """Return `function(*batch)`, tensors whose first axis is the batch's, on the CPU.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,12 +68,12 @@ class Inverter:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or use another cache")
         self._work = WorkList(spec.cache.read(INPUTS))
         self._pool = ThreadPoolExecutor(spec.io_threads or min(8, 2 + (os.cpu_count() or 1)), "decode")
-        self._model = threading.Lock()  # one pass at a time; other units read, pack and write meanwhile
-        self._batching = Batching(spec.batch_size)
+        self._batching = Batching(spec.batch_size, self._bundle.device)
 
     def close(self) -> None:
         """Stop the threads."""
         self._pool.shutdown()
+        self._batching.close()
 
     def run(self, unit: Unit) -> Outcome:
         """Make a shard and its commit record; with `unit.retry` only the rows that failed before."""
@@ -136,7 +135,7 @@ class Inverter:
         if not pictures:
             return []
         images_BCHW = self._stack({place: picture.image_CHW for place, picture in pictures.items()})
-        with self._model, watch("model"):
+        with self._batching.gate, watch("model"):
             ws_BLD, *noise, plain_B = self._batching(self._encode, images_BCHW)
         with watch("encode"):
             packed = {
@@ -144,7 +143,7 @@ class Inverter:
                 for place, picture in pictures.items()
             }
             restored = [self._restore(packed, index) for index in range(len(noise))]
-        with self._model, watch("model"):
+        with self._batching.gate, watch("model"):
             (psnr_B,) = self._batching(self._quality, images_BCHW, ws_BLD, *restored)
         return [
             blobs
