@@ -48,12 +48,14 @@ clean: ## remove the environment, caches and the demo
 # pip's own script is the last thing that venv writes, so an interrupted creation starts again.
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet --editable .
+	@echo "installing into $(VENV); the first time this takes some minutes"
+	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@echo "installing into $(VENV); the first time this takes some minutes"
+	@$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	@touch $(VENV)/.installed $@
