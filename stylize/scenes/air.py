@@ -55,7 +55,13 @@ def add_halos(picture: FloatArray, inverse: FloatArray, scene: Scene, c: Conditi
 
 
 def _disc(
-    picture: FloatArray, right: FloatArray, up: FloatArray, px: float, py: float, radius: float, colour: tuple[float, ...]
+    picture: FloatArray,
+    right: FloatArray,
+    up: FloatArray,
+    px: float,
+    py: float,
+    radius: float,
+    colour: tuple[float, ...],
 ) -> None:
     reach = 3.5 * radius
     x0, x1 = np.searchsorted(right, px - reach), np.searchsorted(right, px + reach)
@@ -130,5 +136,3 @@ def develop(linear: FloatArray, c: Condition, seed: int) -> FloatArray:
         noise = hash01(*keys, seed) + hash01(*keys, seed + 1) + hash01(*keys, seed + 2) - np.float32(1.5)
         shown = shown + noise * np.float32(2 * c.grain)
     return shown
-
-

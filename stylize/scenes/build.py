@@ -152,9 +152,7 @@ def _gable_roof(b: Building, near: Point, far: Point) -> list[Patch]:
         patches.append(upright(x - 0.4, x + 0.4, ridge - 1.2, top, z, kinds.PLAIN, kinds.BUILDING, b.wall))
         inner = x - b.side * 0.4
         a: Point = (inner, ridge - 1.2, z)
-        patches.append(
-            _wall(a, (inner, ridge - 1.2, z + 0.9), 2.1, b.side, kinds.PLAIN, kinds.BUILDING, colour=b.wall)
-        )
+        patches.append(_wall(a, (inner, ridge - 1.2, z + 0.9), 2.1, b.side, kinds.PLAIN, kinds.BUILDING, colour=b.wall))
     return patches
 
 
@@ -181,7 +179,17 @@ def _tree(scene: Scene, t: Tree) -> list[Patch]:
         seed=t.seed,
         cut=cut,
     )
-    stem = upright(x - lean, x + lean, 0.0, t.stem + 0.4 * crown_height, t.z + 0.05, kinds.PLAIN, kinds.TREE, bark, extra=(1.0, lean))
+    stem = upright(
+        x - lean,
+        x + lean,
+        0.0,
+        t.stem + 0.4 * crown_height,
+        t.z + 0.05,
+        kinds.PLAIN,
+        kinds.TREE,
+        bark,
+        extra=(1.0, lean),
+    )
     return [stem, crown]
 
 
@@ -203,7 +211,9 @@ def _pole(scene: Scene, p: Pole) -> list[Patch]:
     x = road_x(scene, p.z) + p.u
     radius = 0.09 if p.kind == "post" else 0.055
     colour: RGB = (0.10, 0.075, 0.05) if p.kind == "post" and p.seed % 2 else STEEL
-    patches = [upright(x - radius, x + radius, 0.0, p.height, p.z, kinds.PLAIN, kinds.POLE, colour, extra=(1.0, radius))]
+    patches = [
+        upright(x - radius, x + radius, 0.0, p.height, p.z, kinds.PLAIN, kinds.POLE, colour, extra=(1.0, radius))
+    ]
     if p.kind == "sign":
         wide, tall = ((0.36, 0.72), (0.40, 0.70), (0.36, 0.72), (0.38, 0.76), (0.60, 0.5), (0.32, 0.62))[p.face]
         top = p.height + 0.1
@@ -291,7 +301,10 @@ def _backdrop(scene: Scene) -> list[Patch]:
     """Close the street with a far line of trees and, behind it, of roofs."""
     x = road_x(scene, 150.0)
     patches = []
-    for z, material_label, cell, low, high in ((185.0, kinds.TREE, 9.0, 4.0, 9.0), (240.0, kinds.BUILDING, 17.0, 5.0, 26.0)):
+    for z, material_label, cell, low, high in (
+        (185.0, kinds.TREE, 9.0, 4.0, 9.0),
+        (240.0, kinds.BUILDING, 17.0, 5.0, 26.0),
+    ):
         patches.append(
             upright(
                 x - 420, x + 420, 0.0, high + 4, z, kinds.FAR, material_label,

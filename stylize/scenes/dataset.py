@@ -6,7 +6,6 @@ import io
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +15,11 @@ from stylize.scenes.conditions import CONDITIONS, Condition
 from stylize.scenes.kinds import CLASSES, IGNORE
 from stylize.scenes.layout import Scene
 from stylize.scenes.render import labels, render
+from stylize.storage import Storage
 
 
 def write_dataset(
-    target: str | os.PathLike[str],
+    target: Storage | str | os.PathLike[str],
     *,
     count: int,
     height: int,
@@ -34,24 +34,28 @@ def write_dataset(
     CamVid layout: `SPLIT/scene00012_day.png`, `SPLITannot/scene00012_day.png`, `classes.json`. Without labels the
     pictures lie in the folder itself. Scene numbers are `seed`, `seed + 1`, ...: disjoint ranges never share a street.
     """
+    storage = target if isinstance(target, Storage) else Storage(target)
     written = []
     if with_labels:
-        _write(Path(target) / "classes.json", classes_json())
+        storage.write("classes.json", classes_json())
     for number in range(seed, seed + count):
         scene = Scene.sample(number)
         truth = _png(labels(scene, height, width)) if with_labels else b""
         for name in conditions:
             file = f"scene{number:05d}_{name}.png"
             path = f"{split}/{file}" if with_labels else file
-            _write(Path(target) / path, _png(render(scene, Condition.sample(name, number), height, width)))
+            storage.write(path, _png(render(scene, Condition.sample(name, number), height, width)))
             if with_labels:
-                _write(Path(target) / f"{split}annot" / file, truth)
+                storage.write(f"{split}annot/{file}", truth)
             written.append(path)
     return written
 
 
-def write_bundled(target: str | os.PathLike[str]) -> list[str]:
-    """Write the small set that ships with the package: `python -c "from stylize import scenes; scenes.write_bundled('stylize/assets/scenes')"`."""
+def write_bundled(target: Storage | str | os.PathLike[str]) -> list[str]:
+    """Write the small set that ships with the package, a few scenes in every condition.
+
+    `python -c "from stylize import scenes; scenes.write_bundled('stylize/assets/scenes')"`
+    """
     return write_dataset(target, count=3, height=192, width=256, conditions=CONDITIONS, seed=0)
 
 
@@ -64,8 +68,3 @@ def _png(array: npt.NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(array).save(stream, "PNG", compress_level=6)
     return stream.getvalue()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)

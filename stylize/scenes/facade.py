@@ -47,7 +47,9 @@ def facade(s: Samples) -> Surface:
     albedo, glow = _sign_band(s, o, albedo, glow)
     reveal = np.float32(0.45) * o.glass * np.clip((o.high - np.float32(0.86)) * 9, 0, 1)
     open_sky = np.clip(np.float32(0.45) + np.float32(0.09) * s.y, 0, 1)
-    return Surface(albedo=albedo * (1 - reveal), normal=normal, glow=glow * (1 - reveal), open=open_sky, snow=_ledges(s, o))
+    return Surface(
+        albedo=albedo * (1 - reveal), normal=normal, glow=glow * (1 - reveal), open=open_sky, snow=_ledges(s, o)
+    )
 
 
 def _wall(s: Samples, across: FloatArray, o: _Openings) -> FloatArray:
@@ -79,8 +81,13 @@ def _bricks(s: Samples, across: FloatArray) -> FloatArray:
     row = np.floor(bed)
     head = s.u * np.float32(1 / 0.24) + np.float32(0.5) * (row - 2 * np.floor(row / 2))
     column = np.floor(head)
-    gap = np.minimum(np.abs(bed - np.round(bed)) * np.float32(0.085) / s.foot, np.abs(head - np.round(head)) * np.float32(0.24) / across)
-    mortar = np.clip(np.float32(0.010) / s.foot + np.float32(0.5) - gap, 0, 1) * np.clip(np.float32(1.3) - s.foot * 30, 0, 1)
+    gap = np.minimum(
+        np.abs(bed - np.round(bed)) * np.float32(0.085) / s.foot,
+        np.abs(head - np.round(head)) * np.float32(0.24) / across,
+    )
+    mortar = np.clip(np.float32(0.010) / s.foot + np.float32(0.5) - gap, 0, 1) * np.clip(
+        np.float32(1.3) - s.foot * 30, 0, 1
+    )
     single = (hash01(row, column, s.seed()) - np.float32(0.5)) * np.clip(np.float32(1.4) - s.foot * 12, 0, 1)
     return np.float32(0.36) * single * (1 - mortar) + np.float32(0.30) * mortar
 
@@ -110,7 +117,10 @@ def _openings(s: Samples, across: FloatArray) -> _Openings:
 
     def cover(extra: float) -> FloatArray:
         upright = coverage(half_h + np.float32(extra) - np.abs(dy), s.foot)
-        exact, mean = coverage(half_w + np.float32(extra) - np.abs(dx), across), (half_w + np.float32(extra)) * 2 / pitch
+        exact, mean = (
+            coverage(half_w + np.float32(extra) - np.abs(dx), across),
+            (half_w + np.float32(extra)) * 2 / pitch,
+        )
         return np.where(inside, upright * (mean + (exact - mean) * sharp), 0)
 
     bar = coverage(np.float32(0.03) - np.abs(dx), across) * sharp * np.where(shop, np.float32(0), np.float32(0.8))

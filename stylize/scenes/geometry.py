@@ -226,6 +226,8 @@ def _apply_cut(
     return result
 
 
-def _affine(coefficients: npt.NDArray[np.float64] | tuple[float, float, float], x: FloatArray, y: FloatArray) -> FloatArray:
+def _affine(
+    coefficients: npt.NDArray[np.float64] | tuple[float, float, float], x: FloatArray, y: FloatArray
+) -> FloatArray:
     a, b, c = (np.float32(value) for value in coefficients)
     return (a * x) + (b * y + c)

@@ -77,7 +77,9 @@ def paint(s: Samples, label: IntArray) -> tuple[Surface, FloatArray]:
 
 
 def _select(s: Samples, mask: BoolArray) -> Samples:
-    return dataclasses.replace(s, x=s.x[mask], y=s.y[mask], z=s.z[mask], u=s.u[mask], v=s.v[mask], foot=s.foot[mask], patch=s.patch[:0])
+    return dataclasses.replace(
+        s, x=s.x[mask], y=s.y[mask], z=s.z[mask], u=s.u[mask], v=s.v[mask], foot=s.foot[mask], patch=s.patch[:0]
+    )
 
 
 def _asphalt(s: Samples, mean: FloatArray, along: FloatArray, worn: FloatArray) -> FloatArray:
@@ -130,7 +132,9 @@ def _markings(s: Samples, along: FloatArray) -> tuple[FloatArray, FloatArray]:
     if scene.crossing:
         stripe = s.u - np.floor(s.u)
         band = coverage(np.float32(1.6) - np.abs(s.z - np.float32(scene.crossing)), along)
-        zebra = band * coverage(np.float32(0.25) - np.abs(stripe - np.float32(0.5)), s.foot) * (distance < scene.half - 0.2)
+        zebra = (
+            band * coverage(np.float32(0.25) - np.abs(stripe - np.float32(0.5)), s.foot) * (distance < scene.half - 0.2)
+        )
         clear = np.abs(s.z - np.float32(scene.crossing)) < 2.4
         share = np.where(clear, zebra, share)
         stop = coverage(np.float32(0.15) - np.abs(s.z - np.float32(scene.crossing - 3.0)), along)
@@ -168,7 +172,7 @@ def _grass(s: Samples, mean: FloatArray, along: FloatArray, worn: FloatArray) ->
 def _snow(s: Samples, road: BoolArray, worn: FloatArray, mean: FloatArray) -> FloatArray:
     """Cover the ground, with slushy tracks where tyres run."""
     ragged = fractal(s.u * np.float32(1.5) + 31, s.z * np.float32(0.4), 0.06, mean, 0.9)
-    track = smoothstep(-0.1, 0.9, _lane_wave(s) + np.float32(0.35) * ragged)
+    track = smoothstep(0.2, 1.1, _lane_wave(s) + np.float32(0.30) * ragged)
     inner = np.abs(s.u) < s.scene.half - 0.5
     return np.clip(np.where(road & inner, 1 - np.float32(0.82) * track, 1.0) + np.float32(0.12) * worn, 0, 1)
 
@@ -185,5 +189,3 @@ def shade_decals(s: Samples, spots: FloatArray) -> FloatArray:
             r4 = across**4 + ahead**4
             left[near] *= 1 - strength * np.clip(1.25 - r4 * np.float32(0.8), 0, 1)
     return left
-
-

@@ -440,9 +440,7 @@ class _Sampler:
                 z += length + float(rng.choice([0.0, 3.0]))
         return fences
 
-    def _fence(
-        self, side: int, u: float, start: float, length: float, kind: int, rng: np.random.Generator
-    ) -> Fence:
+    def _fence(self, side: int, u: float, start: float, length: float, kind: int, rng: np.random.Generator) -> Fence:
         colours: list[RGB] = [(0.05, 0.06, 0.06), (0.20, 0.12, 0.07), (0.32, 0.17, 0.11)]
         height = [1.05, 1.5, 1.2][kind] * float(rng.uniform(0.85, 1.15))
         return Fence(side=side, u=side * u, start=start, length=length, height=height, kind=kind, colour=colours[kind])

@@ -70,7 +70,11 @@ def sun_share(scene: Scene, light: Lighting, s: Samples) -> FloatArray:
         return np.ones_like(s.x)
     side = 1 if sx > 0 else -1
     u = s.x - np.float32(scene.centre) - np.float32(0.5 * scene.curvature) * s.z**2
-    t = np.maximum(np.float32(side * light.wall) - u, 0) / np.float32(sx) if side > 0 else np.maximum(u + np.float32(light.wall), 0) / np.float32(-sx)
+    t = (
+        np.maximum(np.float32(side * light.wall) - u, 0) / np.float32(sx)
+        if side > 0
+        else np.maximum(u + np.float32(light.wall), 0) / np.float32(-sx)
+    )
     z, y = s.z + t * np.float32(sz), s.y + t * np.float32(sy)
     index = np.clip(z / np.float32(STEP), 0, REACH / STEP - 1).astype(np.int32)
     clear = y - light.profiles[side][index]
@@ -118,7 +122,7 @@ def _lamps(s: Samples, normal: FloatArray) -> FloatArray:
     """Add the nearest street lamp of each side."""
     scene = s.scene
     u = s.x - np.float32(scene.centre) - np.float32(0.5 * scene.curvature) * s.z**2
-    total = np.full_like(u, 0.02)
+    total = np.full_like(u, 2e-4)
     for side, offset in ((1, 0.0), (-1, 0.5)):
         phase = (s.z - np.float32(scene.lamp_start)) / np.float32(scene.lamp_spacing) + np.float32(offset)
         dz = (np.round(phase) - phase) * np.float32(scene.lamp_spacing)
@@ -127,8 +131,9 @@ def _lamps(s: Samples, normal: FloatArray) -> FloatArray:
         d2 = du * du + dy * dy + dz * dz + np.float32(0.5)
         cosine = (normal[0] * du + normal[1] * dy + normal[2] * dz) / np.sqrt(d2)
         below = np.clip(dy * np.float32(0.4) + np.float32(0.2), 0.03, 1)
-        total += (np.clip(cosine, 0, 1) * np.float32(0.85) + np.float32(0.15)) * below / d2
-    return total * np.float32(0.16 * scene.lamp_height**2)
+        # Steeper than the inverse square: the lamp's own reflector aims down.
+        total += (np.clip(cosine, 0, 1) * np.float32(0.85) + np.float32(0.15)) * below / (d2 * np.sqrt(d2))
+    return total * np.float32(0.19 * scene.lamp_height**3)
 
 
 def _own_headlights(s: Samples, normal: FloatArray) -> FloatArray:
@@ -137,7 +142,7 @@ def _own_headlights(s: Samples, normal: FloatArray) -> FloatArray:
     near = smoothstep(2.0, 7.0, s.z) / (1 + (s.z * np.float32(1 / 13)) ** 2)
     cutoff = np.clip(1.25 - s.y * np.float32(0.55), 0.06, 1)
     facing = np.clip(np.float32(0.25) - np.float32(0.75) * normal[2] + np.float32(0.30) * normal[1], 0, 1)
-    return np.float32(0.62) * spread * near * cutoff * facing
+    return np.float32(0.5) * spread * near * cutoff * facing
 
 
 def fog(c: Condition, colour: FloatArray, z: FloatArray) -> FloatArray:

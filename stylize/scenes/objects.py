@@ -37,7 +37,11 @@ def leaves(s: Samples) -> Surface:
     normal[0] += np.float32(0.30) * clump
     normal[1] += np.float32(0.35) * fine + np.float32(0.15)
     normal /= np.sqrt((normal * normal).sum(axis=0))
-    tone = np.clip((np.float32(0.35) + np.float32(0.65) * hollow) * (1 + np.float32(0.22) * fine + np.float32(0.20) * clump), 0.2, 2)
+    tone = np.clip(
+        (np.float32(0.35) + np.float32(0.65) * hollow) * (1 + np.float32(0.22) * fine + np.float32(0.20) * clump),
+        0.2,
+        2,
+    )
     warm = np.clip(np.float32(0.5) * clump, -0.5, 0.5)
     albedo = s.colour() * tone * np.stack([1 + np.float32(0.35) * warm, 1 + np.float32(0.1) * warm, np.ones_like(warm)])
     snow = np.clip(normal[1] * np.float32(1.3) + np.float32(0.25) * fine - np.float32(0.05), 0, 1) * np.float32(0.95)
@@ -80,7 +84,9 @@ def _sheen(s: Samples, normal: FloatArray) -> FloatArray:
     fresnel = np.float32(0.05) + np.float32(0.6) * (1 - np.clip(np.abs(facing), 0, 1)) ** 4
     upward = np.clip((s.y - s.scene.eye) / distance - 2 * facing * normal[1], -1, 1)
     above = np.clip(upward * np.float32(2.5) + np.float32(0.1), 0, 1)
-    sky = tint(c.horizon) * (1 - above) * np.float32(0.35) + (tint(c.zenith) + tint(c.horizon)) * above * np.float32(0.55)
+    sky = tint(c.horizon) * (1 - above) * np.float32(0.35) + (tint(c.zenith) + tint(c.horizon)) * above * np.float32(
+        0.55
+    )
     ground = tint(c.ambient) * np.float32(0.05)
     return np.where(upward > -0.05, sky, ground) * fresnel
 
@@ -116,7 +122,9 @@ def car_side(s: Samples) -> Surface:
     spoke = np.float32(0.20) + np.float32(0.2) * (axle < 0.55) * (axle > 0.14)
     albedo = np.where(rim, spoke * np.ones((3, 1), np.float32), albedo)
     glow = np.where(arch, 0, glow)
-    return Surface(albedo=albedo, normal=normal, glow=glow, snow=np.zeros_like(s.u), open=np.clip(0.35 + height * 0.6, 0, 1))
+    return Surface(
+        albedo=albedo, normal=normal, glow=glow, snow=np.zeros_like(s.u), open=np.clip(0.35 + height * 0.6, 0, 1)
+    )
 
 
 def car_cabin(s: Samples) -> Surface:
@@ -125,7 +133,9 @@ def car_cabin(s: Samples) -> Surface:
     r0, f0, r1, f1 = (s.extra(i) for i in range(4))
     rear, fore = r0 + (r1 - r0) * s.v, f0 + (f1 - f0) * s.v
     height = np.float32(0.52)
-    from_ends = np.minimum(s.u - np.maximum(rear, s.extra(4) - np.float32(0.25)) - np.float32(0.13), fore - s.u - np.float32(0.13))
+    from_ends = np.minimum(
+        s.u - np.maximum(rear, s.extra(4) - np.float32(0.25)) - np.float32(0.13), fore - s.u - np.float32(0.13)
+    )
     from_sills = np.minimum(s.v - np.float32(0.06), np.float32(0.86) - s.v) * height
     middle = s.extra(6)
     spacing = np.where(middle > 0, np.float32(1.5), (f1 - r0) * np.float32(0.52))
@@ -139,22 +149,33 @@ def car_cabin(s: Samples) -> Surface:
 
 
 def car_glass(s: Samples) -> Surface:
-    """Glaze the windscreen and the rear window inside their frame."""
+    """Glaze the windscreen and the rear window inside their frame; a van's doors have two small panes."""
     normal = s.normal()
-    half = s.extra(1) + (s.extra(2) - s.extra(1)) * s.v
-    inside = np.minimum(half - np.abs(s.u) - np.float32(0.09), np.minimum(s.v - np.float32(0.10), np.float32(0.88) - s.v) * np.float32(0.6))
-    glass = coverage(inside, s.foot) * s.extra(0)
+    half, van = s.extra(1) + (s.extra(2) - s.extra(1)) * s.v, s.extra(0) == 0
+    high = np.minimum(s.v - np.where(van, np.float32(0.34), np.float32(0.10)), np.float32(0.88) - s.v)
+    inside = np.minimum(half - np.abs(s.u) - np.float32(0.09), high * np.where(van, np.float32(1.0), np.float32(0.6)))
+    inside = np.where(
+        van,
+        np.minimum(np.minimum(inside, np.abs(s.u) - np.float32(0.12)), half - np.abs(s.u) - np.float32(0.17)),
+        inside,
+    )
+    glass = coverage(inside, s.foot)
+    seam = coverage(np.float32(0.012) - np.abs(s.u), s.foot) * van * np.float32(0.6)
     seats = (np.abs(np.abs(s.u) - np.float32(0.36)) < 0.15) & (s.v > 0.15) & (s.v < 0.62)
     inner = tint((0.014, 0.016, 0.018)) * (1 - np.float32(0.55) * seats)
-    albedo = blend(s.colour() * np.float32(0.85), inner, glass)
-    return Surface(albedo=albedo, normal=normal, glow=_sheen(s, normal) * (1 + glass), snow=np.float32(0.15) * (1 - glass))
+    albedo = blend(s.colour() * (np.float32(0.85) * (1 - seam)), inner, glass)
+    return Surface(
+        albedo=albedo, normal=normal, glow=_sheen(s, normal) * (1 + glass), snow=np.float32(0.15) * (1 - glass)
+    )
 
 
 def _end(s: Samples) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return an end's half width, its height share, and the covers of the plate and the bumper."""
     half, low, top = s.extra(0), s.extra(1), s.extra(2)
     height = (s.v - low) / (top - low)
-    plate = coverage(np.minimum(np.float32(0.26) - np.abs(s.u), np.float32(0.055) - np.abs(s.v - low - np.float32(0.28))), s.foot)
+    plate = coverage(
+        np.minimum(np.float32(0.26) - np.abs(s.u), np.float32(0.055) - np.abs(s.v - low - np.float32(0.28))), s.foot
+    )
     bumper = coverage(low + np.float32(0.12) - s.v, s.foot)
     return half, height, plate, bumper
 
@@ -164,8 +185,22 @@ def car_rear(s: Samples) -> Surface:
     normal = s.normal()
     half, height, plate, bumper = _end(s)
     normal[1] += np.clip((height - np.float32(0.55)) * np.float32(0.9), -0.3, 0.5)
-    lamp = coverage(np.minimum(np.abs(s.u) - half + np.float32(0.27), np.minimum(height - np.float32(0.60), np.float32(0.93) - height) * np.float32(0.5)), s.foot)
-    albedo = s.colour() * np.float32(0.9) * (1 - np.float32(0.25) * coverage(np.float32(0.012) - np.abs(height - np.float32(0.52)) * np.float32(0.5), s.foot))
+    lamp = coverage(
+        np.minimum(
+            np.abs(s.u) - half + np.float32(0.27),
+            np.minimum(height - np.float32(0.60), np.float32(0.93) - height) * np.float32(0.5),
+        ),
+        s.foot,
+    )
+    albedo = (
+        s.colour()
+        * np.float32(0.9)
+        * (
+            1
+            - np.float32(0.25)
+            * coverage(np.float32(0.012) - np.abs(height - np.float32(0.52)) * np.float32(0.5), s.foot)
+        )
+    )
     albedo = blend(albedo, full(albedo, (0.02, 0.02, 0.02)), bumper)
     albedo = blend(albedo, full(albedo, (0.62, 0.60, 0.45)), plate)
     albedo = blend(albedo, full(albedo, (0.33, 0.012, 0.012)), lamp)
@@ -179,9 +214,21 @@ def car_front(s: Samples) -> Surface:
     """Draw a vehicle's front: headlights, grille, plate, bumper."""
     normal = s.normal()
     half, height, plate, bumper = _end(s)
-    lamp = coverage(np.minimum(np.abs(s.u) - half + np.float32(0.40), np.minimum(height - np.float32(0.66), np.float32(0.97) - height) * np.float32(0.4)), s.foot)
+    lamp = coverage(
+        np.minimum(
+            np.abs(s.u) - half + np.float32(0.40),
+            np.minimum(height - np.float32(0.66), np.float32(0.97) - height) * np.float32(0.4),
+        ),
+        s.foot,
+    )
     lamp = lamp * (np.abs(s.u) < half - 0.05)
-    grille = coverage(np.minimum(half - np.float32(0.46) - np.abs(s.u), np.minimum(height - np.float32(0.70), np.float32(0.95) - height) * np.float32(0.4)), s.foot)
+    grille = coverage(
+        np.minimum(
+            half - np.float32(0.46) - np.abs(s.u),
+            np.minimum(height - np.float32(0.70), np.float32(0.95) - height) * np.float32(0.4),
+        ),
+        s.foot,
+    )
     albedo = s.colour() * np.float32(0.9)
     albedo = blend(albedo, full(albedo, (0.015, 0.015, 0.016)), np.maximum(grille, bumper))
     albedo = blend(albedo, full(albedo, (0.62, 0.62, 0.58)), plate)
@@ -210,7 +257,9 @@ def plate(s: Samples) -> Surface:
     edge = s.foot / wide
     white, red, blue = tint((0.75, 0.75, 0.74)), tint((0.55, 0.02, 0.02)), tint((0.02, 0.09, 0.42))
     yellow, black = tint((0.75, 0.45, 0.02)), tint((0.02, 0.02, 0.02))
-    digits = coverage(np.minimum(np.float32(0.42) - np.abs(x), np.float32(0.3) - np.abs(y)), edge) * (np.abs(np.abs(x) - 0.22) > 0.07)
+    digits = coverage(np.minimum(np.float32(0.42) - np.abs(x), np.float32(0.3) - np.abs(y)), edge) * (
+        np.abs(np.abs(x) - 0.22) > 0.07
+    )
     ring = blend(np.broadcast_to(white, (3, x.size)), red, coverage(radius - np.float32(0.74), edge))
     limit = blend(ring, black, digits)
     inner = np.minimum((np.float32(0.55) - y) * np.float32(0.5) - np.abs(x) - np.float32(0.05), y + np.float32(0.78))
@@ -248,9 +297,13 @@ def fencing(s: Samples) -> Surface:
     kind, height = s.extra(0), s.extra(1)
     grain = fractal(s.u, s.v, 0.03, s.foot, 0.8)
     board = s.u * np.float32(1 / 0.14)
-    gap = coverage(np.float32(0.012) - np.abs(board - np.round(board)) * np.float32(0.14), s.foot) * np.clip(1.4 - s.foot * 20, 0, 1)
+    gap = coverage(np.float32(0.012) - np.abs(board - np.round(board)) * np.float32(0.14), s.foot) * np.clip(
+        1.4 - s.foot * 20, 0, 1
+    )
     tone = 1 + np.float32(0.12) * grain
-    tone = tone * np.where(kind == 1, (1 - np.float32(0.6) * gap) * (np.float32(0.85) + np.float32(0.3) * hash01(np.round(board))), 1)
+    tone = tone * np.where(
+        kind == 1, (1 - np.float32(0.6) * gap) * (np.float32(0.85) + np.float32(0.3) * hash01(np.round(board))), 1
+    )
     low = (kind == 2) & (s.v < 0.5)
     albedo = np.where((kind == 2) & (s.v >= 0.55), tint((0.04, 0.045, 0.05)), s.colour()) * tone
     cap = (kind == 2) & (s.v > 0.47) & (s.v < 0.55)

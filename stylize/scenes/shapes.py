@@ -77,7 +77,9 @@ def crown_lookup(u: FloatArray, v: FloatArray) -> tuple[IntArray, IntArray]:
     return row, column
 
 
-def crown_cut(variant: int, mirrored: bool, width: float, height: float, u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
+def crown_cut(
+    variant: int, mirrored: bool, width: float, height: float, u: FloatArray, v: FloatArray, foot: float
+) -> BoolArray:
     """Keep where the crown is, with a ragged leafy edge; u, v in metres from the crown's lower left corner."""
     a = u / np.float32(width)
     a = 1 - a if mirrored else a

@@ -39,13 +39,18 @@ def _glow(c: Condition, right: FloatArray, rise: FloatArray) -> FloatArray:
     sx, sy, sz = sun_direction(c)
     cosine = np.clip((sx * right + sy * rise + sz) / np.sqrt(1 + right * right + rise * rise), 0, 1)
     halo = sum(
-        (np.float32(gain) * np.exp((cosine - 1) * np.float32(sharp)) for gain, sharp in ((0.10, 6), (0.35, 60), (3, 1500))),
+        (
+            np.float32(gain) * np.exp((cosine - 1) * np.float32(sharp))
+            for gain, sharp in ((0.10, 6), (0.35, 60), (3, 1500))
+        ),
         start=np.zeros_like(cosine),
     )
     return tint(c.sun) * (halo * np.float32(1 - 0.8 * c.cloud_cover))
 
 
-def _clouds(scene: Scene, c: Condition, right: FloatArray, rise: FloatArray, pixel: float) -> tuple[FloatArray, FloatArray]:
+def _clouds(
+    scene: Scene, c: Condition, right: FloatArray, rise: FloatArray, pixel: float
+) -> tuple[FloatArray, FloatArray]:
     """Return the clouds' cover and their relief (-1 shaded .. 1 bright) on a level sheet seen from below."""
     distance = 1 / (rise + np.float32(0.10))
     x, y = right * distance, distance * np.float32(1.0)
@@ -56,4 +61,6 @@ def _clouds(scene: Scene, c: Condition, right: FloatArray, rise: FloatArray, pix
     body = shape + np.float32(0.30) * fine
     edge = 1.3 - 2.6 * c.cloud_cover
     cover = smoothstep(edge, edge + 0.9, body)
-    return cover, np.clip(np.float32(0.5) * shape * (1 if c.cloud_cover > 0.9 else -0.6) + np.float32(0.35) * fine, -1, 1)
+    return cover, np.clip(
+        np.float32(0.5) * shape * (1 if c.cloud_cover > 0.9 else -0.6) + np.float32(0.35) * fine, -1, 1
+    )

@@ -149,7 +149,9 @@ class _Maker:
             corners = [(along, -w, low), (along, w, low), (along, w, top), (along, -w, top)]
             uv = [(-w, low), (w, low), (w, top), (-w, top)]
             cut = functools.partial(_round_cut, w, low, top)
-            made.append(self.patch(corners, uv, (out, 0, 0), material, extra=(w, low, top, float(self.car.parked)), cut=cut))
+            made.append(
+                self.patch(corners, uv, (out, 0, 0), material, extra=(w, low, top, float(self.car.parked)), cut=cut)
+            )
         return made
 
     def tops(self) -> list[Patch]:
@@ -176,7 +178,9 @@ class _Maker:
             corners = [(r0, s * wide, low), (f0, s * wide, low), (f1, s * slim, top), (r1, s * slim, top)]
             uv = [(r0, 0.0), (f0, 0.0), (f1, 1.0), (r1, 1.0)]
             made.append(
-                self.patch(corners, uv, (0, s, 0.2), kinds.CAR_CABIN, extra=(r0, f0, r1, f1, *b.glass, float(b.xs[-1] > 8)))
+                self.patch(
+                    corners, uv, (0, s, 0.2), kinds.CAR_CABIN, extra=(r0, f0, r1, f1, *b.glass, float(b.xs[-1] > 8))
+                )
             )
         unit = [(-wide, 0.0), (wide, 0.0), (slim, 1.0), (-slim, 1.0)]
         rear = [(r0, -wide, low), (r0, wide, low), (r1, slim, top), (r1, -slim, top)]
