@@ -310,6 +310,11 @@ def test_encoding_is_deterministic_and_png_exact() -> None:
         encode(noise, "webp")  # type: ignore[arg-type]
 
 
+def test_a_picture_too_large_for_jpeg_says_so() -> None:
+    with pytest.raises(BadInput, match="70000x1 is too large for JPEG: write PNG"):
+        encode(np.zeros((1, 70_000, 3), np.uint8), "jpeg")
+
+
 def test_jpeg_keeps_full_colour_resolution() -> None:
     stripes = np.zeros((16, 16, 3), np.uint8)
     stripes[:, ::2, 0] = 200
