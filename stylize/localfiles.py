@@ -44,13 +44,14 @@ class LocalFiles:
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""
         name = self.locate(path)
-        if os.path.isdir(name):
+        if not os.path.exists(name) or os.path.isdir(name):
             raise FileNotFoundError(name)
         return os.stat(name).st_size
 
     def remove(self, path: str) -> None:
         """Delete a file."""
-        os.unlink(self.locate(path))
+        with suppress(NotADirectoryError):  # a file lies where its folder would be: it does not exist
+            os.unlink(self.locate(path))
 
     def files(self, folder: str, *, recursive: bool) -> list[str]:
         """Return the files below a folder, unsorted; symbolic links are followed, but never in a circle."""
@@ -70,10 +71,10 @@ class LocalFiles:
             here, above = pending.pop()
             try:
                 status = os.stat(self.locate(here))
+                if (status.st_dev, status.st_ino) in above:
+                    continue
                 entries = os.scandir(self.locate(here))
             except (FileNotFoundError, NotADirectoryError):
-                continue
-            if (status.st_dev, status.st_ino) in above:
                 continue
             trail = (*above, (status.st_dev, status.st_ino))
             with entries:
