@@ -1,0 +1,230 @@
+"""The stage `mix`: every picture of a cache in the style of others, written as a dataset like the one it came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.engines import make_engine
+from pipelines.events import Event, Note, ignore
+from pipelines.fingerprint import Fingerprint
+from pipelines.mixer import MixSpec
+from pipelines.mixextras import SHEET, copy_extras, write_sheet
+from pipelines.mixplan import PLAN, MixPlan
+from pipelines.run import execute
+from pipelines.summary import Summary
+from pipelines.worklist import WorkList
+from stylize.cache import CacheReader
+from stylize.errors import ConfigurationError, NotFound
+from stylize.models.bundle import load_bundle
+from stylize.render import parse_layers
+from stylize.storage import Storage
+
+SIZES = ("source", "model")
+
+
+def mix(
+    cache: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    styles: str | os.PathLike[str] | None = None,
+    dataset: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    per_image: int = 1,
+    strength: float = 1.0,
+    layers: str | None = None,
+    size: str = "source",
+    seed: int = 0,
+    batch_size: int = 8,
+    device: str | None = None,
+    engine: str = "auto",
+    workers: int | None = None,
+    io_threads: int | None = None,
+    max_failures: int = 0,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    on_event: Callable[[Event], None] = ignore,
+) -> Summary:
+    """Write stylized copies of a cache's pictures with their labels; a second call goes on after an interruption.
+
+    Pictures keep their names, copy 1 on with `__1` after the name of the frame. PNG and JPEG stay what they are, other
+    kinds become PNG; all are upright 8-bit RGB. Labels are copied byte for byte, except with `size="model"`: then label
+    pictures are resized by nearest neighbour to fit, and polygons and other texts are left out.
+
+    Args:
+        cache, out: folders or URLs.
+        styles: a second cache, of the same model, that the exemplars come from; without it they come from `cache`.
+        dataset, model: where the cache's dataset and bundle are now, if not where they were.
+        split: take contents, and without `styles` exemplars, only from this split (several: separated by commas).
+        limit: only the first so many contents, by id.
+        per_image: copies of each content, each with an exemplar of its own.
+        strength: how far the codes move from the content's (0) to the exemplar's (1).
+        layers: move only the codes of these layers, such as "0-3,7".
+        size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
+        seed: start of all randomness.
+        batch_size: pictures per pass of the model; halved when memory does not suffice.
+        device: torch device; by default the GPU if there is one.
+        engine, workers: what runs the units, and how many are in flight.
+        io_threads: threads per worker that read, recolour, encode and write.
+        max_failures: with more failed pictures than this the summary's exit code is 3.
+        retry_failed: also try the pictures again that failed in an earlier session.
+        overwrite: remove an earlier run in `out` first.
+        storage_options: passed to fsspec for all URLs.
+
+    Raises:
+        ConfigurationError: the output belongs to another run, or an option does not fit.
+        FatalError: going on makes no sense; finished pictures stay.
+    """
+    _check(per_image=per_image, strength=strength, size=size, batch_size=batch_size, limit=limit)
+    storage = Storage(out, storage_options)
+    contents = CacheReader(Storage(cache, storage_options))
+    exemplars = _styles(contents, styles, storage_options)
+    restricted = None if layers is None else parse_layers(layers, contents.info.num_ws)
+    source = Storage(dataset or contents.run["sources"]["dataset"], storage_options)
+    exemplar_source = Storage(exemplars.run["sources"]["dataset"], storage_options) if exemplars else source
+    where = _absolute(model or contents.run["sources"]["model"])
+    _check_places(storage, contents.storage, source)
+    _check_weights(where, contents, storage_options)
+    wanted = MixPlan(split=split, limit=limit, per_image=per_image, seed=seed, resized=size == "model")
+    work, pool = wanted.build(contents, exemplars)
+    if per_image >= pool:
+        on_event(Note(text=f"{per_image} copies of each picture and {pool} exemplars: some copies will be alike"))
+    fingerprint = Fingerprint(
+        kind="mix",
+        configuration={
+            "styles": "intra" if exemplars is None else exemplars.run["inputs"]["sha256"],
+            "split": split,
+            "limit": limit,
+            "per_image": per_image,
+            "strength": strength,
+            "layers": restricted,
+            "size": size,
+            "seed": seed,
+        },
+        weights=contents.info.model_sha256,
+        inputs=work.sha256,
+        rows=work.rows,
+        units=work.units,
+        sources={
+            "cache": contents.storage.url,
+            "styles": exemplars.storage.url if exemplars else None,
+            "dataset": source.url,
+            "model": where,
+            "layers": layers,
+            "batch_size": batch_size,
+        },
+    )
+    spec = MixSpec(
+        out=storage,
+        cache=contents.storage,
+        styles=exemplars.storage if exemplars else None,
+        dataset=source,
+        run=fingerprint.digest,
+        model=where,
+        storage_options=dict(storage_options or {}),
+        strength=strength,
+        layers=restricted,
+        resized=size == "model",
+        batch_size=batch_size,
+        device=device,
+        io_threads=io_threads,
+    )
+
+    return execute(
+        storage,
+        fingerprint,
+        spec,
+        engine=make_engine(engine, workers=workers),
+        files={PLAN: work.data},
+        on_event=on_event,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        max_failures=max_failures,
+        owned=owned,
+        extras=lambda: [*copy_extras(source, storage, on_event), *write_sheet(storage, source, exemplar_source)],
+    )
+
+
+def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
+    """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
+    configuration, sources = run["configuration"], run["sources"]
+    what = {name: configuration[name] for name in ("split", "limit", "per_image", "strength", "size", "seed")}
+    where = {name: sources[name] for name in ("cache", "styles", "dataset", "model", "layers", "batch_size")}
+    return mix(out=out, **{**what, **where, **options})
+
+
+def describe(summary: Summary) -> list[str]:
+    """Return what a mix came to, in lines for people."""
+    if summary.rows == 0:
+        return []
+    mean, least = summary.mean("shift"), summary.percentile("shift", 5)
+    moved = f"moved by {mean:.1f} grey levels on average (the least moved 5 %: below {least:.1f})"
+    return [f"{summary.rows} pictures, {moved}; look at {SHEET}"]
+
+
+def owned(out: Storage) -> list[str]:
+    """Return what a mix in `out` may have written without recording it, for `overwrite`."""
+    paths = [SHEET]
+    try:
+        work = WorkList(out.read(PLAN))
+    except NotFound:
+        return paths
+    for unit in range(len(work)):
+        for row in work.rows(unit):
+            paths += [row["image"], *(label["path"] for label in row["labels"])]
+    return paths
+
+
+def _styles(
+    contents: CacheReader, styles: str | os.PathLike[str] | None, storage_options: Mapping[str, Any] | None
+) -> CacheReader | None:
+    """Open the exemplars' cache; codes mean something to the model alone that made them."""
+    if styles is None:
+        return None
+    exemplars = CacheReader(Storage(styles, storage_options))
+    if exemplars.info.model_sha256 != contents.info.model_sha256:
+        raise ConfigurationError(
+            f"{exemplars.storage.url} was inverted with {_model(exemplars)}, {contents.storage.url} with "
+            f"{_model(contents)}: invert both with the same model"
+        )
+    return exemplars
+
+
+def _model(cache: CacheReader) -> str:
+    return f"{cache.run['sources']['model']} ({cache.info.model_sha256[:12]})"
+
+
+def _check_weights(model: str, contents: CacheReader, storage_options: Mapping[str, Any] | None) -> None:
+    found = load_bundle(model, device="cpu", storage_options=storage_options).sha256
+    if found != contents.info.model_sha256:
+        raise ConfigurationError(
+            f"model {model} ({found[:12]}) is not the one that {contents.storage.url} was inverted with, "
+            f"{_model(contents)}: name that one with --model, or invert again"
+        )
+
+
+def _check_places(out: Storage, *inputs: Storage) -> None:
+    for storage in inputs:
+        if out.url == storage.url:
+            raise ConfigurationError(f"the output cannot be {storage.url}, which is read from: choose another folder")
+
+
+def _absolute(model: str | os.PathLike[str]) -> str:
+    """Return a local file's absolute path, so that a later session may start elsewhere; names and URLs as they are."""
+    text = os.fspath(model)
+    return str(Path(text).resolve()) if Path(text).is_file() else text
+
+
+def _check(*, per_image: int, strength: float, size: str, batch_size: int, limit: int | None) -> None:
+    for name, value in (("number of copies per image", per_image), ("batch size", batch_size), ("limit", limit)):
+        if value is not None and value < 1:
+            raise ConfigurationError(f"the {name} must be at least 1, not {value}")
+    if not 0 <= strength <= 1:
+        raise ConfigurationError(f"the strength must be between 0 (the content's style) and 1, not {strength}")
+    if size not in SIZES:
+        raise ConfigurationError(f"size is {' or '.join(SIZES)}, not {size!r}")

@@ -1,0 +1,129 @@
+"""The plan of `mix`: reads names from the caches and writes down every pair and every output path before rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.flow import prefetch
+from pipelines.worklist import WorkListFile, build
+from stylize.cache import CacheReader, Entry
+from stylize.datasets.tree import RUN_FILES, RUN_FOLDERS
+from stylize.errors import ConfigurationError
+from stylize.export import label_path, picture_path
+from stylize.plan import ExemplarPool, Picture, item_seed
+
+PLAN = "plan.parquet"
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("k", pa.int32()),
+        ("unit", pa.int32()),  # the shard that holds the content
+        ("exemplar", pa.string()),
+        ("exemplar_unit", pa.int32()),
+        ("exemplar_source", pa.string()),  # its file, relative to its dataset
+        ("exemplar_sha256", pa.string()),
+        ("seed", pa.int64()),
+        ("image", pa.string()),
+        ("labels", pa.list_(pa.struct([("source", pa.string()), ("path", pa.string())]))),
+    ]
+)
+_THREADS = 8  # shards whose hashes are asked for at once
+_HASHES = ("id", "source_sha256")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixPlan:
+    """What is asked of a plan. `resized` says that pictures leave at model size, so that labels must change too."""
+
+    split: str | None
+    limit: int | None
+    per_image: int
+    seed: int
+    resized: bool
+
+    def build(self, contents: CacheReader, styles: CacheReader | None) -> tuple[WorkListFile, int]:
+        """Return the work list, one unit per shard of `contents` that has a part in it, and the number of exemplars.
+
+        Without `styles` the exemplars are the contents of the same splits, whatever the limit. Raises
+        `ConfigurationError` when a split is unknown or two outputs would share a name, `FatalError` without exemplars.
+        """
+        splits = self._splits(contents)
+        listed = dict(_pictures(contents, splits) if styles is None else _pictures(styles, None))
+        pool = ExemplarPool(listed, intra=styles is None)
+        rows = self._rows(contents, splits, pool, listed)
+        return build(SCHEMA, _by_unit(_distinct(rows))), len(listed)
+
+    def _rows(
+        self, contents: CacheReader, splits: frozenset[str], pool: ExemplarPool, listed: Mapping[Picture, Entry]
+    ) -> Iterator[dict[str, Any]]:
+        for picture, entry in islice(_pictures(contents, splits), self.limit):
+            for k, exemplar in enumerate(pool.choose(picture, self.per_image, self.seed)):
+                yield {
+                    "id": entry.id,
+                    "k": k,
+                    "unit": entry.unit,
+                    "exemplar": exemplar.id,
+                    "exemplar_unit": listed[exemplar].unit,
+                    "exemplar_source": listed[exemplar].image,
+                    "exemplar_sha256": exemplar.sha256,
+                    "seed": item_seed(self.seed, entry.id, k),
+                    "image": picture_path(entry.image, entry.key, k),
+                    "labels": self._labels(entry, k),
+                }
+
+    def _labels(self, entry: Entry, k: int) -> list[dict[str, str]]:
+        paths = ((label, label_path(label, entry.key, k, resized=self.resized)) for label in entry.labels)
+        return [{"source": label, "path": path} for label, path in paths if path is not None]
+
+    def _splits(self, contents: CacheReader) -> frozenset[str]:
+        present = frozenset(entry.split for entry in contents.entries())
+        if not present:
+            raise ConfigurationError(f"the cache {contents.storage.url} holds no pictures: see `stylize status` on it")
+        if self.split is None:
+            return present
+        wanted = frozenset(name.strip() for name in self.split.split(","))
+        if missing := sorted(wanted - present):
+            names = ", ".join(sorted(filter(None, present))) or "no splits at all"
+            raise ConfigurationError(f"no split {missing[0]!r} in the cache {contents.storage.url}: it has {names}")
+        return wanted
+
+
+def _pictures(cache: CacheReader, splits: frozenset[str] | None) -> Iterator[tuple[Picture, Entry]]:
+    """Yield the pictures of a cache sorted by id, with the hashes that tell copies of one picture."""
+    with ThreadPoolExecutor(_THREADS, "hashes") as threads:
+        tables = prefetch(threads, lambda unit: cache.columns(unit, _HASHES), range(cache.units), ahead=2 * _THREADS)
+        for unit, table in enumerate(tables):
+            hashes = dict(zip(table.column("id").to_pylist(), table.column("source_sha256").to_pylist(), strict=True))
+            for entry in cache.entries(unit):
+                if splits is None or entry.split in splits:
+                    yield Picture(id=entry.id, sha256=hashes[entry.id]), entry
+
+
+def _distinct(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Pass rows on unless two pictures, or a picture and the run's own records, would share a path."""
+    taken: set[str] = set()
+    for row in rows:
+        for path in (row["image"], *(label["path"] for label in row["labels"])):
+            if path.partition("/")[0] in RUN_FOLDERS or path in RUN_FILES:
+                raise ConfigurationError(f"{path} would lie among the run's own records: rename the dataset's folder")
+        if row["image"] in taken:
+            raise ConfigurationError(f"two outputs would be called {row['image']}: rename the picture that ends so")
+        taken.add(row["image"])
+        yield row
+
+
+def _by_unit(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    group: list[dict[str, Any]] = []
+    for row in rows:
+        if group and group[-1]["unit"] != row["unit"]:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group

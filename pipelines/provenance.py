@@ -1,0 +1,53 @@
+"""Provenance: one row per written picture that says what it was made of; one Parquet file per unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.units import unit_name
+
+Row = Mapping[str, Any]
+
+SCHEMA = pa.schema(
+    [
+        ("image", pa.string()),  # of the output, like the labels
+        ("labels", pa.list_(pa.string())),
+        ("sha256", pa.string()),  # of the written picture
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("content", pa.string()),  # id in the cache
+        ("content_source", pa.string()),  # its file, relative to its dataset
+        ("k", pa.int32()),
+        ("exemplar", pa.string()),
+        ("exemplar_source", pa.string()),  # likewise
+        ("exemplar_sha256", pa.string()),
+        ("strength", pa.float64()),
+        ("layers", pa.list_(pa.int32())),  # null: all
+        ("seed", pa.int64()),
+        ("weights", pa.string()),
+        ("shift", pa.float32()),  # mean change from the one synthesis to the other, in grey levels
+    ]
+)
+
+
+def path_of(unit: int) -> str:
+    """Return the path of a unit's provenance."""
+    return f"provenance/{unit_name(unit)}.parquet"
+
+
+def write_rows(rows: Sequence[Row]) -> bytes:
+    """Return the bytes of a provenance file; equal rows give equal bytes."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        pa.Table.from_pylist(list(rows), schema=SCHEMA), sink, version="2.6", compression="zstd", use_dictionary=False
+    )
+    return bytes(memoryview(sink.getvalue()))
+
+
+def read_rows(data: bytes) -> list[dict[str, Any]]:
+    """Return the rows of a provenance file in order."""
+    return list(pq.read_table(pa.BufferReader(data), use_threads=False).to_pylist())

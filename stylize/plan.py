@@ -1,0 +1,103 @@
+"""Which exemplar styles which picture: pure functions of the seed and of names, never of listing order."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from stylize.errors import FatalError
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Picture:
+    """A picture as the plan sees it: its id and, when known, the SHA-256 of its bytes ("" when not)."""
+
+    id: str
+    sha256: str = ""
+
+
+def item_seed(seed: int, content_id: str, k: int) -> int:
+    """Return the 63-bit integer that all randomness of one output picture comes from.
+
+    Equal arguments give equal numbers on every machine; ids may hold any characters (the fields are length-prefixed).
+    """
+    digest = hashlib.blake2b(digest_size=8, person=b"stylize-plan")
+    for field in (str(seed), content_id, str(k)):
+        data = field.encode()
+        digest.update(len(data).to_bytes(4, "little") + data)
+    return int.from_bytes(digest.digest(), "little") >> 1
+
+
+class ExemplarPool:
+    """The exemplars of one run, sorted by id so that the order in which they were listed cannot matter.
+
+    `intra` says that contents and exemplars come from the same dataset: then equal ids are the same picture. In an
+    extra-source pool ids are names of another dataset and only equal bytes make a picture its own exemplar.
+    """
+
+    def __init__(self, exemplars: Iterable[Picture], *, intra: bool) -> None:
+        self.exemplars: Sequence[Picture] = sorted(exemplars)
+        self.intra = intra
+
+    def choose(self, content: Picture, copies: int, seed: int) -> list[Picture]:
+        """Return one exemplar for each of the copies 0..copies-1 of a content picture.
+
+        No exemplar is the content picture itself; the copies get different exemplars until all are used, then a new
+        round begins. Copy k does not depend on how many copies follow it. Raises FatalError when none is left.
+        """
+        chosen: list[Picture] = []
+        used: set[str] = set()
+        for k in range(copies):
+            number = item_seed(seed, content.id, k)
+            exemplar = self._walk(content, number, used)
+            if exemplar is None and used:
+                used.clear()
+                exemplar = self._walk(content, number, used)
+            if exemplar is None:
+                raise FatalError(self._nothing_left(content))
+            used.add(_identity(exemplar))
+            chosen.append(exemplar)
+        return chosen
+
+    def _walk(self, content: Picture, number: int, used: set[str]) -> Picture | None:
+        """Return the first allowed exemplar on a walk that visits every exemplar once."""
+        count = len(self.exemplars)
+        if count == 0:
+            return None
+        start, stride = number % count, _stride(number // count, count)
+        for step in range(count):
+            exemplar = self.exemplars[(start + step * stride) % count]
+            if _identity(exemplar) not in used and not self._same(content, exemplar):
+                return exemplar
+        return None
+
+    def _same(self, content: Picture, exemplar: Picture) -> bool:
+        same_bytes = content.sha256 != "" and content.sha256 == exemplar.sha256
+        return same_bytes or (self.intra and content.id == exemplar.id)
+
+    def _nothing_left(self, content: Picture) -> str:
+        found = f"{len(self.exemplars)} exemplar(s)" if self.exemplars else "no exemplars"
+        remedy = "add pictures to the dataset or take exemplars from another cache with --styles"
+        if not self.intra:
+            remedy = "give --styles a cache with other pictures"
+        return f"{content.id}: {found}, and a picture is never its own exemplar; {remedy}"
+
+
+def exemplar_for(content_id: str, k: int, exemplar_ids: Iterable[str], seed: int, intra: bool) -> str:
+    """Return the id of the exemplar of copy k of a content picture, whatever the order of `exemplar_ids`."""
+    pool = ExemplarPool((Picture(id=name) for name in exemplar_ids), intra=intra)
+    return pool.choose(Picture(id=content_id), k + 1, seed)[k].id
+
+
+def _identity(picture: Picture) -> str:
+    return picture.sha256 or picture.id
+
+
+def _stride(number: int, count: int) -> int:
+    """Return a step in 1..count that is coprime with count, so that walking with it visits everything once."""
+    stride = number % count + 1
+    while math.gcd(stride, count) != 1:
+        stride = stride % count + 1
+    return stride
