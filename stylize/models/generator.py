@@ -13,7 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylize.errors import ConfigurationError
-from stylize.models.ops import EqualLinear, biased_lrelu, modulated_conv, normalize_second_moment, upsample2
+from stylize.models.ops import (
+    EqualLinear,
+    demodulation,
+    modulated_conv,
+    normalize_second_moment,
+    scaled_biased_lrelu,
+    upsample2,
+)
 
 ARCHITECTURES = ("skip", "resnet", "orig")
 
@@ -152,9 +159,15 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("noise_const", torch.randn(size))
 
     def forward(self, x_BCHW: Tensor, w_BD: Tensor, noise_BCHW: Tensor | None = None, gain: float = 1.0) -> Tensor:
-        x_BCHW = modulated_conv(x_BCHW, self.weight, self.affine(w_BD), up=self.up, demodulate=True)
-        x_BCHW = x_BCHW + (self.noise_const * self.noise_strength if noise_BCHW is None else noise_BCHW)
-        return biased_lrelu(x_BCHW, self.bias, gain, self.clamp)
+        style_BI = self.affine(w_BD)
+        offset = self.noise_const * self.noise_strength if noise_BCHW is None else noise_BCHW
+        return scaled_biased_lrelu(
+            modulated_conv(x_BCHW, self.weight, style_BI, up=self.up),
+            demodulation(self.weight, style_BI),
+            offset + self.bias.view(1, -1, 1, 1),
+            gain,
+            self.clamp,
+        )
 
 
 class ToRGB(nn.Module):
@@ -170,7 +183,7 @@ class ToRGB(nn.Module):
 
     def forward(self, x_BCHW: Tensor, w_BD: Tensor) -> Tensor:
         style_BI = self.affine(w_BD) * self.weight_gain
-        x_BCHW = modulated_conv(x_BCHW, self.weight, style_BI, up=False, demodulate=False)
+        x_BCHW = modulated_conv(x_BCHW, self.weight, style_BI)
         x_BCHW = x_BCHW + self.bias.view(1, -1, 1, 1)
         return x_BCHW if self.clamp is None else x_BCHW.clamp(-self.clamp, self.clamp)
 
