@@ -50,6 +50,7 @@ def command(
     FOLDER is on this machine's disk. The same scene number is the same street in every condition; ranges of numbers
     that do not overlap share no street.
     """
+    from cli.summaries import count as spell_count
     from stylize.scenes import write_dataset
 
     if "://" in out:
@@ -65,5 +66,5 @@ def command(
         seed=seed,
         with_labels=with_labels,
     )
-    click.echo(f"{out}: {len(written)} pictures of {count} scenes, {height}x{width}")
+    click.echo(f"{out}: {spell_count(len(written), 'picture')} of {spell_count(count, 'scene')}, {height}x{width}")
     click.echo(f"next: stylize invert {out} CACHE --model streets")

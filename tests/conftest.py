@@ -28,3 +28,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real frames of ../shared/data are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of an untrained bundle of 24x32 pictures."""
+    from stylize.models.bundle import Bundle
+    from stylize.models.encoder import EncoderConfig
+    from stylize.models.generator import GeneratorConfig
+
+    generator = GeneratorConfig(const_size=(3, 4), channels=(8, 8, 8, 8), z_dim=8, w_dim=8)
+    encoder = EncoderConfig(stem=8, widths=(8, 8, 8, 8), pyramid=8, head=8)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    path.write_bytes(Bundle.create(generator, encoder, seed=1).to_bytes())
+    return str(path)
