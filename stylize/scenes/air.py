@@ -11,7 +11,7 @@ from stylize.scenes.build import lamp_posts, road_x
 from stylize.scenes.conditions import Condition
 from stylize.scenes.geometry import View
 from stylize.scenes.layout import Scene
-from stylize.scenes.noise import FloatArray, hash01
+from stylize.scenes.noise import FloatArray, clamp, either, hash01
 from stylize.scenes.vehicles import light_points
 
 RGB = tuple[float, float, float]
@@ -66,10 +66,10 @@ def _disc(
     reach = 3.5 * radius
     x0, x1 = np.searchsorted(right, px - reach), np.searchsorted(right, px + reach)
     y0, y1 = np.searchsorted(-up, -(py + reach)), np.searchsorted(-up, -(py - reach))
-    d2 = ((right[None, x0:x1] - np.float32(px)) ** 2 + (up[y0:y1, None] - np.float32(py)) ** 2) / np.float32(radius**2)
-    fall = np.maximum(1 - d2 / np.float32(3.5**2), 0) ** 2 * (1 / (1 + 3 * d2))
+    d2 = ((right[None, x0:x1] - px) ** 2 + (up[y0:y1, None] - py) ** 2) / (radius**2)
+    fall = np.maximum(1 - d2 / (3.5**2), 0) ** 2 * (1 / (1 + 3 * d2))
     for plane, value in zip(picture, colour, strict=True):
-        plane[y0:y1, x0:x1] += np.float32(value) * fall
+        plane[y0:y1, x0:x1] += value * fall
 
 
 def rain_streaks(height: int, width: int, c: Condition) -> FloatArray:
@@ -80,18 +80,18 @@ def rain_streaks(height: int, width: int, c: Condition) -> FloatArray:
     total = np.zeros((height, width), np.float32)
     slant = 0.12 + 0.1 * float(hash01(c.seed, 5)[0])
     for layer, (wide, tall, strength) in enumerate(((0.010, 0.07, 0.16), (0.019, 0.12, 0.20), (0.045, 0.22, 0.22))):
-        a = (x + y * np.float32(slant)) / np.float32(wide)
+        a = (x + y * slant) / wide
         column = np.floor(a)
-        b = y / np.float32(tall) + hash01(column, layer, c.seed) * 7
+        b = y / tall + hash01(column, layer, c.seed) * 7
         row = np.floor(b)
         pick = hash01(column, row, layer + 10, c.seed)
-        centre = np.float32(0.5) + (hash01(column, row, layer + 20) - np.float32(0.5)) * np.float32(0.5)
+        centre = 0.5 + (hash01(column, row, layer + 20) - 0.5) * 0.5
         half = max(0.0008 * (1 + layer), 0.5 * pixel) / wide
-        across = np.maximum(1 - np.abs(a - column - centre) / np.float32(half), 0)
+        across = np.maximum(1 - np.abs(a - column - centre) / half, 0)
         along = np.sin(np.pi * (b - row)) ** 2
         visible = min(1.0, 0.0025 * (1 + layer) / (0.5 * pixel))
-        total += np.where(pick < 0.30 * c.rain, across * along * np.float32(strength * visible), 0)
-    return np.clip(total, 0, 1)
+        total += either(pick < 0.30 * c.rain, across * along * (strength * visible), 0)
+    return clamp(total, 0, 1)
 
 
 def snow_flakes(height: int, width: int, c: Condition) -> FloatArray:
@@ -103,36 +103,36 @@ def snow_flakes(height: int, width: int, c: Condition) -> FloatArray:
     for layer, (cell, radius, cover) in enumerate(
         ((0.026, 0.0022, 0.65), (0.045, 0.0040, 0.75), (0.085, 0.0070, 0.8), (0.2, 0.0125, 0.6))
     ):
-        a, b = (x + y * np.float32(slant)) / np.float32(cell), y / np.float32(cell) + layer * 3.3
+        a, b = (x + y * slant) / cell, y / cell + layer * 3.3
         column, row = np.floor(a), np.floor(b)
         size = radius * (0.6 + 0.8 * hash01(column, row, layer, c.seed))
         margin = 2.2 * radius / cell
         cx = margin + (1 - 2 * margin) * hash01(column, row, layer + 30, c.seed)
         cy = margin + (1 - 2 * margin) * hash01(column, row, layer + 40, c.seed)
-        distance = np.sqrt((a - column - cx) ** 2 + (0.75 * (b - row - cy)) ** 2) * np.float32(cell)
-        soft = np.maximum(size * np.float32(0.6), np.float32(0.7 / height))
-        disc = np.clip((size - distance) / soft + np.float32(0.5), 0, 1)
+        distance = np.sqrt((a - column - cx) ** 2 + (0.75 * (b - row - cy)) ** 2) * cell
+        soft = np.maximum(size * 0.6, (0.7 / height))
+        disc = clamp((size - distance) / soft + 0.5, 0, 1)
         present = hash01(column, row, layer + 50, c.seed) < 0.42 * c.flakes
-        clear *= 1 - np.where(present, disc * np.float32(cover), 0) * np.minimum(size * height / np.float32(0.8), 1)
+        clear *= 1 - either(present, disc * cover, 0) * np.minimum(size * height / 0.8, 1)
     return 1 - clear
 
 
 def develop(linear: FloatArray, c: Condition, seed: int) -> FloatArray:
     """Turn light [3,H,W] into display values 0..1: exposure, vignette, filmic curve, saturation, gamma, grain."""
     _, height, width = linear.shape
-    y = (np.arange(height, dtype=np.float32) + 0.5) / height - np.float32(0.5)
-    x = (np.arange(width, dtype=np.float32) + 0.5) / width - np.float32(0.5)
-    vignette = 1 - np.float32(0.35) * (x[None, :] ** 2 + y[:, None] ** 2)
-    light = np.maximum(linear, 0) * (vignette * np.float32(c.exposure))
+    y = (np.arange(height, dtype=np.float32) + 0.5) / height - 0.5
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
+    vignette = 1 - 0.35 * (x[None, :] ** 2 + y[:, None] ** 2)
+    light = np.maximum(linear, 0) * (vignette * c.exposure)
     # Narkowicz's fit of the ACES film curve.
-    shown = light * (np.float32(2.51) * light + np.float32(0.03))
-    shown /= light * (np.float32(2.43) * light + np.float32(0.59)) + np.float32(0.14)
+    shown: FloatArray = light * (2.51 * light + 0.03)
+    shown /= light * (2.43 * light + 0.59) + 0.14
     if c.saturation != 1:
         grey = shown.mean(axis=0)
-        shown = grey + (shown - grey) * np.float32(c.saturation)
-    shown = np.clip(shown, 0, 1) ** np.float32(1 / 2.2)
+        shown = grey + (shown - grey) * c.saturation
+    shown = clamp(shown, 0, 1) ** (1 / 2.2)
     if c.grain:
         keys = np.arange(height)[:, None], np.arange(width)[None, :]
-        noise = hash01(*keys, seed) + hash01(*keys, seed + 1) + hash01(*keys, seed + 2) - np.float32(1.5)
-        shown = shown + noise * np.float32(2 * c.grain)
+        noise = hash01(*keys, seed) + hash01(*keys, seed + 1) + hash01(*keys, seed + 2) - 1.5
+        shown = shown + noise * (2 * c.grain)
     return shown

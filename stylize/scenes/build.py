@@ -92,7 +92,7 @@ def _building(scene: Scene, b: Building) -> list[Patch]:
     near: Point = (road_x(scene, b.start) + b.side * wall, 0.0, b.start)
     far: Point = (road_x(scene, end) + b.side * wall, 0.0, end)
     back: Point = (near[0] + b.side * b.depth, 0.0, b.start)
-    style = dict(colour=b.wall, second=b.trim, seed=b.seed)
+    style = {"colour": b.wall, "second": b.trim, "seed": b.seed}
     patches = [
         _wall(near, far, b.height, b.side, kinds.FACADE, kinds.BUILDING, extra=_facade(b, b.length), **style),
         _wall(
@@ -117,7 +117,8 @@ def _gable_cut(b: Building) -> Cut | None:
 
     def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
         del foot
-        return v < b.height + b.rise * (1 - np.abs(u * np.float32(2 / b.depth) - 1))
+        keep: BoolArray = v < b.height + b.rise * (1 - np.abs(u * (2 / b.depth) - 1))
+        return keep
 
     return cut
 
@@ -237,11 +238,12 @@ def _plate_cut(face: int, wide: float, tall: float) -> Cut | None:
 
     def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
         del foot
-        x, y = np.abs(u) / np.float32(wide), v / np.float32(tall) * 2 - 1
+        x, y = np.abs(u) / wide, v / tall * 2 - 1
         if face == 1:
-            return x < (1 - y) * np.float32(0.5)
+            return x < (1 - y) * 0.5
         if face == 3:
-            return (x < 0.97) & (np.abs(y) < 0.97) & (x + np.abs(y) < 1.4)
+            octagon: BoolArray = (x < 0.97) & (np.abs(y) < 0.97) & (x + np.abs(y) < 1.4)
+            return octagon
         return x * x + y * y < 1
 
     return cut if face < 4 else None
@@ -288,11 +290,12 @@ def _railing_cut(f: Fence) -> Cut | None:
 
     def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
         rails = (v > top - 0.06) | ((v > low) & (v < low + 0.05) & (low == 0)) | (v < low)
-        across = np.abs(u / np.float32(0.14) - np.round(u / np.float32(0.14)))
+        across = np.abs(u / 0.14 - np.round(u / 0.14))
         bars = across < 0.16
         if foot > 0.025:
-            bars = hash01(np.floor(u / np.float32(max(foot, 0.02))), np.floor(v / np.float32(max(foot, 0.02)))) < 0.35
-        return rails | bars
+            bars = hash01(np.floor(u / foot), np.floor(v / foot)) < 0.35
+        keep: BoolArray = rails | bars
+        return keep
 
     return cut
 
@@ -319,12 +322,12 @@ def _backdrop(scene: Scene) -> list[Patch]:
 def _skyline_cut(seed: int, trees: bool, cell: float, low: float, high: float) -> Cut:
     def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
         del foot
-        column = np.floor(u / np.float32(cell))
-        rise = hash01(column, seed) * np.float32(high - low) + np.float32(low)
+        column = np.floor(u / cell)
+        rise = hash01(column, seed) * (high - low) + low
         if trees:
-            bump = np.sqrt(np.maximum(1 - (2 * (u / np.float32(cell) - column) - 1) ** 2, 0))
-            ragged = hash01(np.floor(u * 2), seed + 1) * np.float32(0.9)
-            rise = np.float32(low) * 0.55 + (rise - np.float32(low) * 0.5) * bump + ragged
+            bump = np.sqrt(np.maximum(1 - (2 * (u / cell - column) - 1) ** 2, 0))
+            ragged = hash01(np.floor(u * 2), seed + 1) * 0.9
+            rise = low * 0.55 + (rise - low * 0.5) * bump + ragged
         return v < rise
 
     return cut

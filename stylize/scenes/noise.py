@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating[Any]]  # single precision unless it says otherwise
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int32]
 
@@ -16,9 +16,20 @@ TILE = 256
 LEVELS = 9
 
 
+def clamp(value: FloatArray, low: float | FloatArray, high: float | FloatArray) -> FloatArray:
+    """Limit values to a range."""
+    result: FloatArray = np.minimum(np.maximum(value, low), high)
+    return result
+
+
+def either(mask: BoolArray, yes: float | FloatArray, no: float | FloatArray) -> FloatArray:
+    """Choose by a mask and stay in single precision."""
+    return np.where(mask, yes, no).astype(np.float32, copy=False)
+
+
 def smoothstep(low: float, high: float, value: FloatArray) -> FloatArray:
     """Rise from 0 at `low` to 1 at `high` without a kink."""
-    t = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    t = clamp((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -62,12 +73,12 @@ def fractal(u: FloatArray, v: FloatArray, texel: float, footprint: FloatArray, s
     covered by one sample: distant texture fades instead of flickering.
     """
     tile, offsets = _pyramid(slope)
-    ratio = np.maximum(footprint * np.float32(1 / texel), 1)
+    ratio = np.maximum(footprint * (1 / texel), 1)
     level = np.minimum(np.log2(ratio).astype(np.int32), LEVELS - 1)
     scale = np.exp2(-level.astype(np.float32)) * np.float32(1 / texel)
     side = np.int32(TILE) >> level
     base = offsets[level]
-    x, y = u * scale - np.float32(0.5), v * scale - np.float32(0.5)
+    x, y = u * scale - 0.5, v * scale - 0.5
     fx, fy = np.floor(x), np.floor(y)
     x0, y0 = fx.astype(np.int32), fy.astype(np.int32)
     fx, fy = x - fx, y - fy
@@ -78,4 +89,5 @@ def fractal(u: FloatArray, v: FloatArray, texel: float, footprint: FloatArray, s
     row1 = base + ((y0 + 1) & mask) * side
     top = tile[row0 + x0] * (1 - fx) + tile[row0 + x1] * fx
     low = tile[row1 + x0] * (1 - fx) + tile[row1 + x1] * fx
-    return top + (low - top) * fy
+    result: FloatArray = top + (low - top) * fy
+    return result

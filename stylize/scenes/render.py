@@ -9,12 +9,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from stylize.scenes import air, facade, ground, kinds, light, objects
+from stylize.scenes import air, cars, facade, ground, kinds, light, objects
 from stylize.scenes.build import build
 from stylize.scenes.conditions import Condition
 from stylize.scenes.geometry import Table, View, rasterise, tabulate
 from stylize.scenes.layout import Scene
-from stylize.scenes.noise import BoolArray, FloatArray, IntArray
+from stylize.scenes.noise import BoolArray, FloatArray, IntArray, clamp
 from stylize.scenes.sky import sky
 from stylize.scenes.surface import Samples, blend, planes
 
@@ -26,12 +26,12 @@ MATERIALS = {
     kinds.PLAIN: objects.plain,
     kinds.LEAVES: objects.leaves,
     kinds.FIGURE: objects.figure,
-    kinds.CAR_SIDE: objects.car_side,
-    kinds.CAR_CABIN: objects.car_cabin,
-    kinds.CAR_PAINT: objects.car_paint,
-    kinds.CAR_GLASS: objects.car_glass,
-    kinds.CAR_REAR: objects.car_rear,
-    kinds.CAR_FRONT: objects.car_front,
+    kinds.CAR_SIDE: cars.car_side,
+    kinds.CAR_CABIN: cars.car_cabin,
+    kinds.CAR_PAINT: cars.car_paint,
+    kinds.CAR_GLASS: cars.car_glass,
+    kinds.CAR_REAR: cars.car_rear,
+    kinds.CAR_FRONT: cars.car_front,
     kinds.LAMP: objects.lamp,
     kinds.PLATE: objects.plate,
     kinds.SIGNAL: objects.signal,
@@ -48,14 +48,14 @@ def render(scene: Scene, condition: Condition, height: int, width: int) -> npt.N
     air.add_halos(linear, inverse, scene, condition, camera(scene, height, width, 1))
     if condition.rain > 0:
         streaks = air.rain_streaks(height, width, condition)
-        bright = np.array(condition.fog, np.float32)[:, None, None] * np.float32(1.5)
+        bright = np.array(condition.fog, np.float32)[:, None, None] * 1.5
         linear = blend(linear, bright, streaks)
     if condition.flakes > 0:
         flakes = air.snow_flakes(height, width, condition)
-        bright = np.array(condition.ambient, np.float32)[:, None, None] * np.float32(1.1)
+        bright = np.array(condition.ambient, np.float32)[:, None, None] * 1.1
         linear = blend(linear, bright, flakes)
     shown = air.develop(linear, condition, scene.seed)
-    result: npt.NDArray[np.uint8] = np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+    result: npt.NDArray[np.uint8] = np.rint(clamp(shown, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
     return np.ascontiguousarray(result)
 
 
@@ -161,7 +161,7 @@ class _Painter:
         out = np.empty((3, flat.size), np.float32)
         empty = flat < 0
         if not view.mirror:
-            self._ground(view, x, y, near, flat, empty, mirror, out, up.size)
+            self._ground(view, x, y, near, flat, empty, mirror, out)
         material = np.where(empty, -1, self.table.material_P[flat])
         for kind, painter in MATERIALS.items():
             index = np.flatnonzero(material == kind)
@@ -184,7 +184,6 @@ class _Painter:
         empty: BoolArray,
         mirror: FloatArray | None,
         out: FloatArray,
-        rows: int,
     ) -> None:
         """Shade the ground where nothing stands before it; marks those samples by their inverse depth."""
         below = np.flatnonzero(y < 0)
@@ -202,7 +201,7 @@ class _Painter:
         shade = ground.shade_decals(s, self.lighting.spots)
         lit = light.illuminate(s, surface, self.lighting, shade)
         if mirror is not None:
-            lit = self._wet(view, lit, mirror, index, rows, s, puddle * (met.label[seen] != kinds.TREE), shade)
+            lit = self._wet(view, lit, mirror, index, s, puddle * (met.label[seen] != kinds.TREE), shade)
         out[:, index] = light.fog(self.condition, lit, z)
 
     def _wet(
@@ -211,7 +210,6 @@ class _Painter:
         lit: FloatArray,
         mirror: FloatArray,
         index: npt.NDArray[np.intp],
-        rows: int,
         s: Samples,
         puddle: FloatArray,
         shade: FloatArray,
@@ -221,22 +219,23 @@ class _Painter:
         columns = view.width * rate
         row, column = index // columns // rate, index % columns // rate
         seen = mirror[:, row, column]
-        cosine = np.float32(self.scene.eye) / np.sqrt(s.x**2 + s.z**2 + np.float32(self.scene.eye**2))
-        fresnel = np.float32(0.06) + np.float32(0.80) * (1 - cosine) ** 4
+        cosine = self.scene.eye / np.sqrt(s.x**2 + s.z**2 + (self.scene.eye**2))
+        fresnel = 0.06 + 0.80 * (1 - cosine) ** 4
         wet = self.condition.wetness * (1 - 0.8 * self.condition.snow)
-        share = np.clip(fresnel * (np.float32(0.45) + np.float32(0.55) * puddle) * np.float32(wet), 0, 1)
-        return lit * (1 - share) + seen * share * (np.float32(0.3) + np.float32(0.7) * shade)
+        share = clamp(fresnel * (0.45 + 0.55 * puddle) * wet, 0, 1)
+        return lit * (1 - share) + seen * share * (0.3 + 0.7 * shade)
 
     def _samples(self, view: View, x: FloatArray, y: FloatArray, z: FloatArray, patch: IntArray) -> Samples:
         """Collect what materials want to know about samples."""
         t = self.table
         rise = y * z
-        world_y = np.float32(view.eye) + rise
+        world_y = view.eye + rise
         safe = np.maximum(patch, 0)
 
         def affine(rows_P3: npt.NDArray[np.float64]) -> FloatArray:
             a, b, c = planes(rows_P3.astype(np.float32), safe)
-            return (a * x + b * y + c) * z
+            place: FloatArray = (a * x + b * y + c) * z
+            return place
 
         return Samples(
             scene=self.scene,
@@ -246,7 +245,7 @@ class _Painter:
             z=z,
             u=affine(t.u_P3),
             v=affine(t.v_P3),
-            foot=z * np.float32(view.footprint()),
+            foot=z * view.footprint(),
             patch=safe,
             normal_P3=t.normal_P3,
             colour_P3=t.colour_P3,
@@ -262,7 +261,7 @@ def _average(fine_3hw: FloatArray, rate: int) -> FloatArray:
     for row in range(rate):
         for column in range(rate):
             total += fine_3hw[:, row::rate, column::rate]
-    return total * np.float32(1 / rate**2)
+    return total * (1 / rate**2)
 
 
 def _replace_uv(s: Samples, u: FloatArray, height: FloatArray) -> Samples:
@@ -292,7 +291,7 @@ def _enlarge(image_3HW: FloatArray, height: int, width: int) -> FloatArray:
     """Interpolate linearly to a larger size."""
     for axis, size in ((1, height), (2, width)):
         old = image_3HW.shape[axis]
-        place = np.clip((np.arange(size) + 0.5) * old / size - 0.5, 0, old - 1)
+        place = clamp((np.arange(size) + 0.5) * old / size - 0.5, 0, old - 1)
         low = np.minimum(place.astype(np.int64), max(old - 2, 0))
         share = (place - low).astype(np.float32).reshape((-1, 1) if axis == 1 else (1, -1))
         high = np.minimum(low + 1, old - 1)

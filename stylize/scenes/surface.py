@@ -11,7 +11,7 @@ import numpy as np
 
 from stylize.scenes.conditions import Condition
 from stylize.scenes.layout import Scene
-from stylize.scenes.noise import FloatArray, IntArray
+from stylize.scenes.noise import FloatArray, IntArray, clamp
 
 RGB = tuple[float, float, float]
 
@@ -36,7 +36,8 @@ class Samples:
     seed_P: IntArray
 
     def extra(self, index: int) -> FloatArray:
-        return self.extra_P8[self.patch, index]
+        result: FloatArray = self.extra_P8[:, index][self.patch]
+        return result
 
     def colour(self) -> FloatArray:
         return planes(self.colour_P3, self.patch)
@@ -46,6 +47,10 @@ class Samples:
 
     def normal(self) -> FloatArray:
         return planes(self.normal_P3, self.patch)
+
+    def offset(self, period: int) -> FloatArray:
+        """Return a shift per patch, so that equal textures do not repeat on neighbours."""
+        return (self.seed_P[self.patch] % period).astype(np.float32)
 
     def seed(self) -> IntArray:
         result: IntArray = self.seed_P[self.patch]
@@ -80,7 +85,7 @@ def blend(base: FloatArray, over: FloatArray, share: FloatArray) -> FloatArray:
 
 def coverage(distance: FloatArray, foot: FloatArray) -> FloatArray:
     """Turn a signed distance in metres (positive inside) into the covered share of a sample."""
-    return np.clip(distance / foot + np.float32(0.5), 0, 1)
+    return clamp(distance / foot + 0.5, 0, 1)
 
 
 def full(like: FloatArray, colour: RGB) -> FloatArray:

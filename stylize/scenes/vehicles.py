@@ -211,6 +211,7 @@ def _round_cut(half: float, low: float, top: float, u: FloatArray, v: FloatArray
     """Round the corners of a vehicle's end."""
     del foot
     r = 0.10
-    dx = np.maximum(np.abs(u) - np.float32(half - r), 0)
-    dy = np.maximum(np.maximum(np.float32(low + r) - v, v - np.float32(top - 0.02)), 0)
-    return dx * dx + dy * dy < r * r
+    dx = np.maximum(np.abs(u) - (half - r), 0)
+    dy = np.maximum(np.maximum((low + r) - v, v - (top - 0.02)), 0)
+    keep: BoolArray = dx * dx + dy * dy < r * r
+    return keep
