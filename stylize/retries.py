@@ -35,7 +35,7 @@ TRANSIENT_ERRNO = frozenset(
 )
 # Errors of botocore, aiohttp, urllib3 and fsspec, by name: importing those here would cost a local run seconds.
 TRANSIENT_NAMES = frozenset(
-    {"ClientConnectionError", "ClientPayloadError", "HTTPClientError", "ServerDisconnectedError"}
+    {"ClientConnectionError", "ClientPayloadError", "ConnectionError", "HTTPClientError", "ServerDisconnectedError"}
     | {"FSTimeoutError", "IncompleteRead", "IncompleteReadError", "ProtocolError", "ResponseParserError"}
 )
 CREDENTIAL_NAMES = frozenset(

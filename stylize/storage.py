@@ -7,10 +7,11 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stylize.errors import BadInput, ConfigurationError, FatalError
+from stylize.errors import BadInput, ConfigurationError, FatalError, NotFound
 from stylize.localfiles import LocalFiles
 from stylize.retries import Retry, chain, explain, status_and_code
 
@@ -103,11 +104,17 @@ class Storage:
         self._do("write", name, lambda: self._backend.write(name, data))
 
     def create(self, path: str, data: bytes) -> bool:
-        """Publish a file unless it exists already; return whether this call made it. For locks: one of two wins."""
+        """Publish a file unless it exists already; return whether this call made it. For locks: one of two wins.
+
+        The bytes must be the caller's own (a random token): a put whose answer got lost is tried again, and only by its
+        bytes can the caller then tell its own file from another's.
+        """
         name = clean(path)
         try:
             self._do("write", name, lambda: self._backend.write(name, data, exclusive=True), passing=FileExistsError)
         except FileExistsError:
+            with suppress(NotFound):
+                return self.read(name) == data
             return False
         return True
 
