@@ -105,6 +105,13 @@ def probe(data: bytes) -> tuple[int, int]:
         return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
+def describe(data: bytes) -> str:
+    """Return format and pixel type, such as "PNG RGB", "PNG RGB 16-bit" or "JPEG CMYK"; raises `BadInput`."""
+    with _opened(data) as image:
+        deep = isinstance(image, PngImageFile) and _png_header(data)[0] == 16
+        return f"{image.format} {image.mode.partition(';')[0]}{' 16-bit' if deep else ''}"
+
+
 def encode(rgb_HWC: Pixels, format: Format, *, quality: int = 95, compress_level: int = 1) -> bytes:
     """Encode [H, W, 3] uint8 as PNG (exact) or JPEG (full colour resolution, so that colours keep to their objects).
 
