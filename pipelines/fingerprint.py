@@ -19,13 +19,14 @@ import json
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipelines import commits
 from stylize import __version__
-from stylize.errors import BadInput, ConfigurationError, NotFound
+from stylize.errors import BadInput, ConfigurationError, NotFound, StylizeError
 from stylize.storage import Storage
 
 RUN, MANIFEST = "run.json", "manifest.json"
@@ -119,13 +120,15 @@ def claim(
     `overwrite` removes an earlier run first, by its records and by `owned(storage)`: further paths that the earlier run
     may have written without coming to record them. Files of anybody else are never touched.
     """
-    if overwrite and storage.exists(RUN):
-        erase(storage, owned)
     record = fingerprint.record()
-    if not storage.exists(RUN):
+    free = not storage.exists(RUN)
+    if free:
         refuse_foreign(storage)
-        if storage.create(RUN, (json.dumps(record, sort_keys=True, indent=2) + "\n").encode()):
-            return
+    elif overwrite:
+        erase(storage, owned)
+        free = True
+    if free and storage.create(RUN, (json.dumps(record, sort_keys=True, indent=2) + "\n").encode()):
+        return
     known = load(storage)
     if differences := compare(known, record):
         raise ConfigurationError(
@@ -162,7 +165,7 @@ def _show(value: Any) -> str:
 def refuse_foreign(storage: Storage) -> None:
     """Raise `ConfigurationError` when an output that holds no run holds anything else."""
     found = storage.list()
-    if found:
+    if found and RUN not in found:  # else another session has just begun one here, which is compared
         raise ConfigurationError(
             f"{storage.url} is not empty and holds no {RUN} (first file: {found[0]}); choose an empty or a new output"
         )
@@ -181,8 +184,9 @@ def erase(storage: Storage, owned: Callable[[Storage], Iterable[str]] | None = N
 
 
 def _erase_unit(storage: Storage, unit: int) -> None:
-    for record in commits.read(storage, unit).files:
-        storage.remove(record.path)
+    with suppress(StylizeError):  # a damaged record: what it named is in our own folders or among `owned`
+        for record in commits.read(storage, unit).files:
+            storage.remove(record.path)
     commits.remove(storage, unit)
 
 

@@ -1,0 +1,82 @@
+"""Batches are cut smaller when memory runs out, and the results are those of the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from pipelines.batching import Batching
+from stylize.errors import FatalError
+
+
+@pytest.fixture
+def batching() -> Iterator[Batching]:
+    made = Batching(8, torch.device("cpu"))
+    yield made
+    made.close()
+
+
+def test_results_are_those_of_the_whole_batch_at_every_size(batching: Batching) -> None:
+    rows = torch.arange(24.0).reshape(8, 3)
+    for size in (8, 4, 3, 1):
+        batching.size = size
+        doubled, summed = batching(lambda a, b: (a * 2, a.sum(1) + b), rows, torch.arange(8.0))
+        assert torch.equal(doubled, rows * 2)
+        assert torch.equal(summed, rows.sum(1) + torch.arange(8.0))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), MemoryError()],
+    ids=["allocator", "python"],
+)
+def test_the_batch_is_halved_until_it_fits_and_stays_so(batching: Batching, error: Exception) -> None:
+    sizes: list[int] = []
+
+    def greedy(rows: Tensor) -> tuple[Tensor]:
+        sizes.append(len(rows))
+        if len(rows) > 2:
+            raise error
+        return (rows + 1,)
+
+    for _ in range(2):
+        (result,) = batching(greedy, torch.zeros(8, 2))
+        assert torch.equal(result, torch.ones(8, 2))
+    assert sizes == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
+
+
+def test_a_picture_that_does_not_fit_alone_is_fatal_and_says_what_to_do(batching: Batching) -> None:
+    def hopeless(rows: Tensor) -> tuple[Tensor]:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(FatalError, match=r"single picture.*smaller model"):
+        batching(hopeless, torch.zeros(8))
+
+
+def test_other_errors_pass_through(batching: Batching) -> None:
+    def broken(rows: Tensor) -> tuple[Tensor]:
+        raise RuntimeError("size mismatch")
+
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        batching(broken, torch.zeros(8))
+
+
+def test_on_a_cpu_a_pass_has_one_thread_until_closed() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        batching = Batching(4, torch.device("cpu"))
+        assert torch.get_num_threads() == 1
+        batching.close()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_on_a_gpu_one_pass_computes_at_a_time() -> None:
+    batching = Batching(4, torch.device("cuda"))
+    with batching.gate:
+        assert not batching.gate.acquire(blocking=False)
