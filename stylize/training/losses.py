@@ -51,10 +51,11 @@ def encoder_losses(
 ) -> dict[str, Tensor]:
     """Return every loss that the configuration weighs, unweighted, by name."""
     difference = step.output_BCHW - step.target_BCHW
-    losses = {
-        "l1": masked_mean(difference.abs(), step.keep_B1HW),
-        "mse": masked_mean(difference.square(), step.keep_B1HW),
-    }
+    losses: dict[str, Tensor] = {}
+    if training.l1:
+        losses["l1"] = masked_mean(difference.abs(), step.keep_B1HW)
+    if training.mse:
+        losses["mse"] = masked_mean(difference.square(), step.keep_B1HW)
     if perceptual is not None:
         losses["perceptual"] = perceptual(step.output_BCHW, step.target_BCHW).mean()
     if training.noise:
@@ -74,5 +75,5 @@ def encoder_losses(
 
 def total_loss(training: EncoderTraining, losses: dict[str, Tensor], images: int) -> Tensor:
     """Return the weighted sum."""
-    weights = training.as_dict() | {"latent": latent_weight(training, images)}
+    weights = {name: getattr(training, name) for name in losses} | {"latent": latent_weight(training, images)}
     return torch.stack([weights[name] * value for name, value in losses.items()]).sum()

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+OPTIMIZERS = ("adam", "ranger")
 
 
 class Lookahead:
@@ -42,7 +44,8 @@ class Lookahead:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps = state["steps"]
-        self.slow = [s.clone() for s in state["slow"]]
+        for slow, saved in zip(self.slow, state["slow"], strict=True):
+            slow.copy_(saved)
 
 
 def make_optimizer(
@@ -61,16 +64,13 @@ def cosine(done: float, start: float, end: float) -> float:
 
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, *, images: int, batch: int, half_life: int) -> None:
-    """Move averaged weights towards the model's.
+    """Move averaged weights towards those of the model that are trained.
 
     The half-life is `half_life` images, but never more than a tenth of the images seen, so that early averages
-    forget the random start.
+    forget the random start. Buffers are left alone.
     """
     life = max(min(half_life, images / 10), 1e-8)
     rate = 1 - 0.5 ** (batch / life)
-    for slow, fast in zip(_tensors(average), _tensors(model), strict=True):
-        slow.lerp_(fast, rate)
-
-
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
+    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+        if fast.requires_grad:
+            slow.lerp_(fast, rate)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stylize.datasets.base import Dataset, Sample
 from stylize.errors import BadInput, FatalError
-from stylize.images import decode_rgb, to_model
+from stylize.images import decode_rgb, from_model, to_model
 
 STORED_SCALE = 1.25  # pictures are kept a little larger than the model's, so that crops are not blurred
 MEMORY_LIMIT = 8 << 30
@@ -34,38 +34,40 @@ class TrainingPictures:
         height: int,
         width: int,
         *,
+        scale: float = STORED_SCALE,
         threads: int = 4,
         on_picture: Callable[[int, int], None] | None = None,
     ) -> tuple[TrainingPictures, list[tuple[str, str]]]:
         """Decode `samples`; return the pictures and `(id, reason)` of the unreadable ones.
 
+        They are kept at `scale` times the model's size: with 1, `whole` gives exactly what an inversion sees.
+        `on_picture(done, total)` is called after each.
+
         Raises:
             FatalError: nothing is readable, or the pictures do not fit into memory.
         """
-        stored = (round(height * STORED_SCALE), round(width * STORED_SCALE))
+        stored = (round(height * scale), round(width * scale))
         if len(samples) * 3 * stored[0] * stored[1] > MEMORY_LIMIT:
-            raise FatalError(f"{len(samples)} pictures of {stored[1]}x{stored[0]} exceed 8 GiB: pass --limit")
-
-        def read(sample: Sample) -> Tensor | str:
-            try:
-                rgb = decode_rgb(dataset.storage.read(sample.image))
-            except BadInput as error:
-                return str(error)
-            chw = to_model(rgb, *stored)
-            return torch.from_numpy(np.round((chw + 1) * 127.5).clip(0, 255).astype(np.uint8))
-
-        pictures, bad = [], []
+            most = MEMORY_LIMIT // (3 * stored[0] * stored[1])
+            raise FatalError(f"{len(samples)} pictures of {stored[1]}x{stored[0]} exceed 8 GiB: pass --limit {most}")
+        pictures = torch.empty(len(samples), 3, *stored, dtype=torch.uint8)
+        read = partial(_read, dataset, stored)
+        good, bad = 0, []
         with ThreadPoolExecutor(threads) as pool:
             for number, (sample, result) in enumerate(zip(samples, pool.map(read, samples), strict=True), start=1):
                 if isinstance(result, str):
                     bad.append((sample.id, result))
                 else:
-                    pictures.append(result)
+                    pictures[good] = result
+                    good += 1
                 if on_picture:
                     on_picture(number, len(samples))
-        if not pictures:
-            raise FatalError(f"no readable picture in {dataset.storage.url}: run `stylize doctor` on it")
-        return cls(torch.stack(pictures), height, width), bad
+        if not good:
+            raise FatalError(
+                f"none of {len(samples)} pictures in {dataset.storage.url} is readable ({bad[0][0]}: {bad[0][1]}): "
+                "run `stylize doctor` on it"
+            )
+        return cls(pictures[:good], height, width), bad
 
     def __len__(self) -> int:
         return len(self.pictures_NCHW)
@@ -102,6 +104,14 @@ class TrainingPictures:
         theta = torch.stack([scale * flip, zero, shift_x, zero, scale, shift_y], dim=1).view(-1, 2, 3)
         grid = F.affine_grid(theta, [len(indices), 3, self.height, self.width], align_corners=False)
         return F.grid_sample(batch, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _read(dataset: Dataset, size: tuple[int, int], sample: Sample) -> Tensor | str:
+    try:
+        rgb = decode_rgb(dataset.storage.read(sample.image))
+    except BadInput as error:
+        return error.reason
+    return torch.from_numpy(from_model(to_model(rgb, *size))).permute(2, 0, 1)
 
 
 def step_rng(seed: int, step: int, purpose: str) -> torch.Generator:

@@ -1,54 +1,60 @@
-"""What a training run leaves on disk: configuration, checkpoint, losses as CSV, picture grids and the bundle.
+"""What a training run leaves on disk: configuration, checkpoint, losses as CSV, picture grids and the weights.
 
-OUT/run.json             configuration, weights it started from, input list: what a resumed run must share
+OUT/run.json             kind, configuration, weights it started from, input list: what a resumed run must share
 OUT/checkpoint.pt        everything a step reads; the last one only
-OUT/losses.csv           one row per interval: step, images, learning rate, every loss, held-out PSNR in dB
-OUT/grids/00012800.png   after so many images: contents down, exemplars across
-OUT/bundle.safetensors   the averaged weights so far
+OUT/losses.csv           one row per interval: step, images, learning rate, every loss, figures of the evaluations
+OUT/grids/00012800.png   after so many images; of an encoder: contents down, exemplars across
+OUT/bundle.safetensors   the averaged weights at the last evaluation (generator.safetensors of a generator)
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 
-from stylize.errors import ConfigurationError
+from stylize.errors import BadInput, ConfigurationError
 from stylize.storage import Storage
 
 Row = dict[str, float]
+FIRST_COLUMNS = ("step", "images", "lr")
 
 
 class TrainingRecord:
-    """Reads and writes a training run's folder."""
+    """Reads and writes a training run's folder; `weights` is the name of the file that the run is there to make."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, weights: str = "bundle.safetensors") -> None:
         self.storage = storage
+        self.weights = weights
         self.rows: list[Row] = []
 
     def begin(self, configuration: Mapping[str, Any], *, overwrite: bool) -> None:
         """Write the configuration of a new run, or check that it continues the one that is there.
 
         Raises:
-            ConfigurationError: the folder holds a run with another configuration.
+            ConfigurationError: the folder holds a run with another configuration, or something else.
         """
-        if self.storage.exists("run.json") and not overwrite:
-            before = self.storage.read_json("run.json")
-            changed = sorted(k for k in {*before, *configuration} if before.get(k) != configuration.get(k))
+        configuration = json.loads(json.dumps(configuration))  # so that a tuple equals the list it is stored as
+        before = self._configuration()
+        if before is not None and before.get("kind") != configuration["kind"]:
+            raise ConfigurationError(
+                f"{self.storage.url} holds a run of {before.get('kind', 'another command')}: choose another folder"
+            )
+        if before is not None and not overwrite:
+            changed = _differences(before, configuration)
             if changed:
-                differences = "; ".join(f"{k}: {before.get(k)!r} there, {configuration.get(k)!r} now" for k in changed)
                 raise ConfigurationError(
-                    f"{self.storage.url} holds a run with another configuration ({differences}): "
+                    f"{self.storage.url} holds a run with another configuration ({'; '.join(changed)}): "
                     "choose another folder, or pass --overwrite"
                 )
             return
-        for path in ("checkpoint.pt", "losses.csv"):
-            if self.storage.exists(path):
-                self.storage.remove(path)
-        self.storage.write_json("run.json", dict(configuration))
+        if before is not None:
+            self._erase()
+        self.storage.write_json("run.json", configuration)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """Return the last checkpoint, with the loss rows up to it, or None for a run that has none yet."""
@@ -65,21 +71,62 @@ class TrainingRecord:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write losses, then the checkpoint."""
-        self.storage.write("losses.csv", self._table())
+        self.save_losses()
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         self.storage.write("checkpoint.pt", buffer.getvalue())
 
+    def save_losses(self) -> None:
+        """Write the table of losses; equal rows make equal bytes, whatever order their columns came in."""
+        names = {name for row in self.rows for name in row}
+        columns = [*FIRST_COLUMNS, *sorted(names.difference(FIRST_COLUMNS))]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
+        self.storage.write("losses.csv", text.getvalue().encode())
+
     def save_grid(self, images: int, png: bytes) -> None:
         self.storage.write(f"grids/{images:08d}.png", png)
 
-    def save_bundle(self, data: bytes) -> None:
-        self.storage.write("bundle.safetensors", data)
+    def save_weights(self, data: bytes) -> str:
+        """Write the weights; return where they are."""
+        self.storage.write(self.weights, data)
+        return self.storage.locate(self.weights)
 
-    def _table(self) -> bytes:
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
-        return text.getvalue().encode()
+    def _configuration(self) -> dict[str, Any] | None:
+        if not self.storage.exists("run.json"):
+            return None
+        try:
+            return dict(self.storage.read_json("run.json"))
+        except BadInput as error:
+            raise ConfigurationError(f"{error}: choose another folder") from error
+
+    def _erase(self) -> None:
+        grids = [path for path in self.storage.list("grids") if path.endswith(".png")]
+        for path in ("checkpoint.pt", "losses.csv", self.weights, *grids):
+            self.storage.remove(path)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return one clause per setting that differs: `training.lr: 0.001 there, 0.0005 now`."""
+    there, here = dict(_flat(before)), dict(_flat(now))
+    return [
+        f"{name}: {_show(there.get(name))} there, {_show(here.get(name))} now"
+        for name in sorted(there.keys() | here.keys())
+        if there.get(name) != here.get(name)
+    ]
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _flat(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name, inner
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, str) and len(value) == 64:
+        return value[:12]  # a hash
+    return "not set" if value is None else json.dumps(value)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stylize.models.bundle import Bundle
@@ -46,7 +47,7 @@ class EncoderTrainer:
         trained = [p for p in bundle.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(training.optimizer, trained, training.lr, training.betas)
         self.discriminator: MultiScaleDiscriminator | None = None
-        if training.adversarial:
+        if training.adversarial or training.feature_matching:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(training.seed)
                 self.discriminator = MultiScaleDiscriminator().to(bundle.device)
@@ -59,11 +60,23 @@ class EncoderTrainer:
         """Training images seen so far."""
         return self.step * self.training.batch
 
+    @property
+    def total(self) -> int:
+        """Training images to see in all."""
+        return self.training.images
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the last step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
     def train_step(self) -> dict[str, float]:
         """Take one step; return every loss by name."""
         rng = step_rng(self.training.seed, self.step, "step")
         self._set_lr()
         output = self._forward(rng)
+        if self.discriminator is not None:
+            self.discriminator.requires_grad_(False)
         losses = encoder_losses(
             self.training, output, images=self.images, perceptual=self.perceptual, discriminator=self.discriminator
         )
@@ -91,14 +104,13 @@ class EncoderTrainer:
             group["lr"] = lr
 
     def _forward(self, rng: torch.Generator) -> StepOutput:
-        device = self.bundle.device
-        generated = round(self.training.batch * self.training.generated)
+        generated = int(self.training.batch * self.training.generated)
         content, target, style, swapped = self._views(self.training.batch - generated, rng)
         known: Tensor | None = None
         if generated:
             made, known = self._generate(generated, rng)
             content, target = torch.cat([content, made]), torch.cat([target, made])
-        codes = self.bundle.encoder(torch.cat([content, style]).to(device))
+        codes = self.bundle.encoder(torch.cat([content, style]))
         count = len(content)
         ws_BLD = torch.cat([codes.ws_BLD[count:], codes.ws_BLD[swapped:count]])
         noise = (codes.noise[0][:count], codes.noise[1][:count])
@@ -110,7 +122,7 @@ class EncoderTrainer:
             rng=rng,
         )
         return StepOutput(
-            target_BCHW=target.to(device),
+            target_BCHW=target,
             output_BCHW=self.bundle.generator.synthesis(ws_BLD, masked),
             keep_B1HW=keep,
             codes=Codes(codes.ws_BLD[:count], noise),
@@ -125,27 +137,33 @@ class EncoderTrainer:
         content = self.pictures.crop(indices, rng, training.crop)
         swapped = round(count * training.swap)
         content_lit = self._light(content, rng)
+        device = self.bundle.device
         if not swapped:
+            content_lit = content_lit.to(device)
             return content_lit, content_lit, content_lit[:0], 0
         # One other light for target and style picture: drawn once, applied to both crops.
         other = self.pictures.crop(indices[:swapped], rng, training.crop)
         state = rng.get_state()
         target = self._light(content[:swapped], rng)
         style = self._light(other, _rng_at(state))
-        return content_lit, torch.cat([target, content_lit[swapped:]]), style, swapped
+        target = torch.cat([target, content_lit[swapped:]])
+        return content_lit.to(device), target.to(device), style.to(device), swapped
 
     def _light(self, images_BCHW: Tensor, rng: torch.Generator) -> Tensor:
         return relight(images_BCHW, rng) if self.training.relight else images_BCHW
 
     def _generate(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw pictures with known codes. They are not flipped: a flipped picture's codes are unknown."""
-        generator = self.bundle.generator
+        generator, device = self.bundle.generator, self.bundle.device
+        z_BD = torch.randn(count, generator.z_dim, generator=rng).to(device)
+        c_BK = draw_classes(count, generator.c_dim, rng)
         with torch.no_grad():
-            ws_BLD = generator.mapping(torch.randn(count, generator.z_dim, generator=rng).to(self.bundle.device))
+            ws_BLD = generator.mapping(z_BD, None if c_BK is None else c_BK.to(device))
             return generator.synthesis(ws_BLD).clamp(-1, 1), ws_BLD
 
     def _discriminator_step(self, output: StepOutput) -> dict[str, float]:
         assert self.discriminator is not None
+        self.discriminator.requires_grad_(True)
         real = len(output.target_BCHW) - output.generated
         target, made = output.target_BCHW[:real], output.output_BCHW[:real].detach()
         loss = hinge_discriminator(self.discriminator(target), self.discriminator(made))
@@ -179,6 +197,13 @@ class EncoderTrainer:
         if self.discriminator is not None:
             self.discriminator.load_state_dict(state["discriminator"])
             self.critic.load_state_dict(state["critic"])
+
+
+def draw_classes(count: int, classes: int, rng: torch.Generator) -> Tensor | None:
+    """Draw one-hot conditions `[count, classes]` for a class-conditional generator, None for any other."""
+    if not classes:
+        return None
+    return F.one_hot(torch.randint(classes, (count,), generator=rng), classes).float()
 
 
 def _rng_at(state: Tensor) -> torch.Generator:

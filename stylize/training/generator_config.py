@@ -1,0 +1,97 @@
+"""What a training of a generator consists of, its two configurations, and the generator for a picture size."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from stylize.errors import ConfigurationError
+from stylize.models.generator import GeneratorConfig
+
+WIDTHS = {"light": (24, 48, 96, 128), "paper": (64, 128, 256, 512)}  # from the finest block; further ones like the last
+LEAST_DOUBLINGS = 3  # the noise maps at 1/4 of the picture need a block above the constant
+CONST_SIDES = (2, 16)
+
+
+def generator_for(size: tuple[int, int], preset: str = "light") -> GeneratorConfig:
+    """Return the shape of a generator of pictures of `size` (height, width), as small a constant as that allows.
+
+    Raises:
+        ConfigurationError: height and width cannot be halved often enough.
+    """
+    smallest, largest = CONST_SIDES
+    doublings, const = 0, size
+    while const[0] % 2 == 0 and const[1] % 2 == 0 and min(const) // 2 > smallest:
+        doublings, const = doublings + 1, (const[0] // 2, const[1] // 2)
+    if doublings < LEAST_DOUBLINGS or max(const) > largest:
+        raise ConfigurationError(
+            f"{size[0]}x{size[1]} cannot be doubled from a small constant: choose multiples of 32 (of 64 for large "
+            "pictures), such as 96x128, 128x256 or 192x640"
+        )
+    widths = WIDTHS[preset]
+    channels = tuple(widths[min(i, len(widths) - 1)] for i in reversed(range(doublings + 1)))
+    if preset == "light":
+        return GeneratorConfig(const_size=const, channels=channels)
+    return GeneratorConfig(const_size=const, channels=channels, z_dim=512, w_dim=512, mapping_layers=8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorTraining:
+    """Settings of a generator's training run.
+
+    Attributes:
+        generator: shape of the generator; the discriminator mirrors it.
+        images: how many training images to see in all.
+        batch: images per step.
+        r1, r1_every: gradient penalty of the discriminator at real pictures, taken every so many steps.
+        path_length, path_every: penalty of uneven steps in w space, 0 for none.
+        style_mixing: share of the generated pictures that take two latents, one from a random layer on.
+        lr, betas: of both Adam optimisers; the lazy penalties' correction is applied to them.
+        ema_images: half-life of the averaged weights, in images; it ramps up from nothing.
+    """
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    images: int = 400_000
+    batch: int = 16
+    r1: float = 0.5
+    r1_every: int = 16
+    path_length: float = 0.0
+    path_every: int = 4
+    style_mixing: float = 0.9
+    lr: float = 2.5e-3
+    betas: tuple[float, float] = (0.0, 0.99)
+    ema_images: int = 5_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        if self.generator.c_dim:
+            raise ConfigurationError("pictures come without classes: a generator is trained with c_dim 0")
+        if min(self.images, self.batch, self.r1_every, self.path_every, self.ema_images) < 1:
+            raise ConfigurationError("images, batch, r1_every, path_every and ema_images must be at least 1")
+        if not 0 <= self.style_mixing <= 1:
+            raise ConfigurationError(f"style mixing {self.style_mixing} is not a share in [0, 1]")
+
+    def with_(self, **changes: Any) -> GeneratorTraining:
+        """Return a copy with some settings changed."""
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+LIGHT = GeneratorTraining()
+"""For small machines and small pictures."""
+
+PAPER = GeneratorTraining(
+    generator=generator_for((256, 512), "paper"),
+    images=25_000_000,
+    batch=32,
+    r1=10.0,
+    path_length=2.0,
+    lr=2e-3,
+    ema_images=10_000,
+)
+"""StyleGAN2's configuration F (arXiv 1912.04958) at 256x512."""
+
+PRESETS = {"light": LIGHT, "paper": PAPER}

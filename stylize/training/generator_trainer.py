@@ -1,0 +1,167 @@
+"""One training step of a generator against its discriminator (arXiv 1912.04958), and the state that steps change."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylize.models.generator import Generator, SynthesisLayer
+from stylize.models.residual_discriminator import ResidualDiscriminator
+from stylize.training.generator_config import GeneratorTraining
+from stylize.training.optim import update_average
+from stylize.training.pictures import TrainingPictures, step_rng
+
+W_AVERAGE_RATE = 0.005
+PATH_MEAN_RATE = 0.01
+PATH_BATCH_SHARE = 2  # the path penalty, which is costly, looks at half a batch
+
+
+class GeneratorTrainer:
+    """Trains a generator on pictures; a step is a function of the state, the seed and its number."""
+
+    def __init__(self, generator: Generator, pictures: TrainingPictures, training: GeneratorTraining) -> None:
+        self.generator, self.pictures, self.training = generator, pictures, training
+        self.step = 0
+        self.device = generator.mapping.w_avg.device
+        generator.train().requires_grad_(True)
+        self.average = copy.deepcopy(generator).eval().requires_grad_(False)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(training.seed)
+            config = training.generator
+            self.discriminator = ResidualDiscriminator(config.const_size, config.channels, config.img_channels)
+        self.discriminator.to(self.device).to(memory_format=torch.channels_last)
+        self.path_mean = torch.zeros((), device=self.device)
+        path_every = training.path_every if training.path_length else None
+        self.optimizer = _adam(generator, training, path_every)
+        self.critic = _adam(self.discriminator, training, training.r1_every if training.r1 else None)
+
+    @property
+    def images(self) -> int:
+        """Training images seen so far."""
+        return self.step * self.training.batch
+
+    @property
+    def total(self) -> int:
+        """Training images to see in all."""
+        return self.training.images
+
+    @property
+    def lr(self) -> float:
+        """Learning rate, which stays the same."""
+        return self.training.lr
+
+    def train_step(self) -> dict[str, float]:
+        """Take a step of the generator, then one of the discriminator; return every loss by name."""
+        training = self.training
+        rng = step_rng(training.seed, self.step, "generator")
+        figures = self._generator_step(rng) | self._discriminator_step(rng)
+        self.step += 1
+        update_average(
+            self.average, self.generator, images=self.images, batch=training.batch, half_life=training.ema_images
+        )
+        self.average.mapping.w_avg.copy_(self.generator.mapping.w_avg)
+        return figures
+
+    def _generator_step(self, rng: torch.Generator) -> dict[str, float]:
+        self.discriminator.requires_grad_(False)
+        loss = F.softplus(-self.discriminator(self._generate(self.training.batch, rng))).mean()
+        figures = {"generator": loss.item()}
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.training.path_length and self.step % self.training.path_every == 0:
+            penalty = self._path_penalty(rng)
+            (self.training.path_length * self.training.path_every * penalty).backward()
+            figures["path_length"] = penalty.item()
+        self.optimizer.step()
+        return figures
+
+    def _discriminator_step(self, rng: torch.Generator) -> dict[str, float]:
+        training = self.training
+        self.discriminator.requires_grad_(True)
+        with torch.no_grad():
+            made = self._generate(training.batch, rng)
+        indices = self.pictures.draw(self.step, training.batch, training.seed)
+        real = self.pictures.crop(indices, rng, 1.0).to(self.device)
+        penalised = bool(training.r1) and self.step % training.r1_every == 0
+        logits = self.discriminator(real.requires_grad_(penalised))
+        loss = F.softplus(-logits).mean() + F.softplus(self.discriminator(made)).mean()
+        figures = {"discriminator": loss.item(), "real_logit": logits.mean().item()}
+        if penalised:
+            (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+            penalty = 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
+            loss = loss + training.r1 * training.r1_every * penalty
+            figures["r1"] = penalty.item()
+        self.critic.zero_grad()
+        loss.backward()
+        self.critic.step()
+        return figures
+
+    def _generate(self, count: int, rng: torch.Generator) -> Tensor:
+        self._redraw_noise(rng)
+        pictures: Tensor = self.generator.synthesis(self._codes(count, rng))
+        return pictures
+
+    def _codes(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw w+ codes with style mixing, and follow their average."""
+        generator = self.generator
+        z_BD = torch.randn(2 * count, generator.z_dim, generator=rng).to(self.device)
+        first, second = generator.mapping(z_BD).chunk(2)
+        with torch.no_grad():
+            generator.mapping.w_avg.lerp_(first[:, 0].mean(dim=0), W_AVERAGE_RATE)
+        cut = torch.randint(1, generator.num_ws, (count, 1, 1), generator=rng)
+        mixed = torch.rand(count, 1, 1, generator=rng) < self.training.style_mixing
+        layers = torch.arange(generator.num_ws).view(1, -1, 1)
+        return torch.where(((layers >= cut) & mixed).to(self.device), second, first)
+
+    @torch.no_grad()
+    def _redraw_noise(self, rng: torch.Generator) -> None:
+        # With one noise for the whole training, the generator would learn that very picture of it by heart.
+        for layer in self.generator.modules():
+            if isinstance(layer, SynthesisLayer):
+                layer.noise_const.copy_(torch.randn(layer.noise_const.shape, generator=rng))
+
+    def _path_penalty(self, rng: torch.Generator) -> Tensor:
+        """Return how unevenly steps in w change the picture (arXiv 1912.04958, section 3.2)."""
+        count = max(self.training.batch // PATH_BATCH_SHARE, 1)
+        ws_BLD = self._codes(count, rng)
+        self._redraw_noise(rng)
+        made = self.generator.synthesis(ws_BLD)
+        direction = torch.randn(made.shape, generator=rng).to(self.device)
+        direction = direction / math.sqrt(made.shape[2] * made.shape[3])
+        (gradient,) = torch.autograd.grad((made * direction).sum(), ws_BLD, create_graph=True)
+        lengths = gradient.square().sum(dim=2).mean(dim=1).sqrt()
+        self.path_mean = self.path_mean.lerp(lengths.detach().mean(), PATH_MEAN_RATE)
+        return (lengths - self.path_mean).square().mean()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a step reads and changes."""
+        return {
+            "step": self.step,
+            "path_mean": self.path_mean,
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "critic": self.critic.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.step, self.path_mean = state["step"], state["path_mean"].to(self.device)
+        self.generator.load_state_dict(state["generator"])
+        self.average.load_state_dict(state["average"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.critic.load_state_dict(state["critic"])
+
+
+def _adam(module: torch.nn.Module, training: GeneratorTraining, every: int | None) -> torch.optim.Adam:
+    """Return Adam, slowed for a penalty that comes every so many steps (arXiv 1912.04958, appendix B)."""
+    share = every / (every + 1) if every else 1.0
+    beta1, beta2 = training.betas
+    return torch.optim.Adam(module.parameters(), lr=training.lr * share, betas=(beta1**share, beta2**share))

@@ -1,0 +1,74 @@
+"""From a dataset to training pictures in memory: what is held out, and what cannot be read."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stylize.datasets.base import Dataset, Sample, open_dataset
+from stylize.errors import ConfigurationError
+from stylize.training.events import Say, note
+from stylize.training.pictures import STORED_SCALE, TrainingPictures
+
+REPORT_EVERY = 500  # pictures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The pictures of a training, not read yet: those to train on and those held out."""
+
+    dataset: Dataset
+    train: tuple[Sample, ...]
+    heldout: tuple[Sample, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the ids of the training pictures, in order."""
+        return hashlib.sha256("\n".join(sample.id for sample in self.train).encode()).hexdigest()
+
+
+def find_inputs(
+    dataset: str,
+    *,
+    layout: str = "auto",
+    split: str | None = None,
+    limit: int | None = None,
+    holdout: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Inputs:
+    """List the pictures of a dataset; those whose id matches `holdout` are kept apart, `limit` counts the others.
+
+    Raises:
+        ConfigurationError: there are no pictures, or `holdout` matches none or all of them.
+    """
+    source = open_dataset(dataset, layout=layout, split=split, storage_options=storage_options)
+    held = tuple(s for s in source.samples if holdout is not None and fnmatch.fnmatchcase(s.id, holdout))
+    if holdout is not None and not held:
+        example = source.samples[0].id
+        raise ConfigurationError(f"--holdout {holdout!r} matches no picture id; ids look like {example!r}")
+    apart = {s.id for s in held}
+    rest = tuple(s for s in source.samples if s.id not in apart)[:limit]
+    if not rest:
+        raise ConfigurationError(f"--holdout {holdout!r} leaves no picture to train on")
+    return Inputs(dataset=source, train=rest, heldout=held)
+
+
+def load_pictures(
+    inputs: Inputs, samples: Sequence[Sample], height: int, width: int, say: Say, *, scale: float = STORED_SCALE
+) -> tuple[TrainingPictures, tuple[tuple[str, str], ...]]:
+    """Read pictures into memory; report progress, and `(id, reason)` of each that cannot be read.
+
+    `scale` is that of `TrainingPictures.load`.
+    """
+
+    def progress(done: int, total: int) -> None:
+        if done == total or done % REPORT_EVERY == 0:
+            say(note(f"read {done} of {total} pictures"))
+
+    pictures, bad = TrainingPictures.load(inputs.dataset, samples, height, width, scale=scale, on_picture=progress)
+    for name, reason in bad:
+        say(note(f"left out {name}: {reason}"))
+    return pictures, tuple(bad)

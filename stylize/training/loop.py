@@ -1,0 +1,117 @@
+"""The loop around the steps of a training: figures, evaluations and checkpoints."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from stylize.errors import FatalError
+from stylize.training.events import Say, TrainingEvent, note
+from stylize.training.record import TrainingRecord
+
+LOG_EVERY = 20  # steps between two rows of losses
+EVALUATIONS = 30  # in a whole run
+
+
+class Trainer(Protocol):
+    """What the loop needs of a training; a step is a function of the state and its number."""
+
+    step: int
+
+    @property
+    def images(self) -> int: ...
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def lr(self) -> float: ...
+
+    def train_step(self) -> dict[str, float]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class TrainingLoop:
+    """Trains to the end, from the last checkpoint if there is one.
+
+    Rows and evaluations come at numbers of images that follow from the configuration, so that a run that was
+    interrupted leaves the same table, grids and weights as one that was not. Checkpoints come by the clock.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        record: TrainingRecord,
+        *,
+        checkpoint_minutes: float,
+        evaluate: Callable[[], Mapping[str, float]],
+        say: Say,
+    ) -> None:
+        """Take a trainer, and `evaluate`, which writes what the averaged weights give and returns figures of it."""
+        self.trainer, self.record, self.evaluate, self.say = trainer, record, evaluate, say
+        self.interval = checkpoint_minutes * 60
+
+    def run(self) -> Mapping[str, float]:
+        """Train to the end; return the figures of the last evaluation."""
+        trainer = self.trainer
+        state = self.record.load_checkpoint()
+        if state is not None:
+            trainer.load_state_dict(state)
+            self._note(f"continuing after {trainer.images} of {trainer.total} images")
+        if trainer.images >= trainer.total:
+            return self.evaluate()
+        figures: Mapping[str, float] = {}
+        saved = time.monotonic()
+        while trainer.images < trainer.total:
+            before = trainer.images
+            self._train_interval()
+            if self._evaluation_due(before):
+                figures = self._evaluate()
+            if trainer.images >= trainer.total or time.monotonic() - saved > self.interval:
+                self.record.save_checkpoint(trainer.state_dict())
+                saved = time.monotonic()
+        return figures
+
+    def _train_interval(self) -> None:
+        """Train up to the next row of losses and write it down."""
+        trainer = self.trainer
+        values: dict[str, list[float]] = defaultdict(list)
+        first, begin = trainer.images, time.monotonic()
+        while True:
+            for name, value in trainer.train_step().items():
+                values[name].append(value)
+            if trainer.step % LOG_EVERY == 0 or trainer.images >= trainer.total:
+                break
+        rate = (trainer.images - first) / max(time.monotonic() - begin, 1e-9)
+        figures = {name: sum(some) / len(some) for name, some in values.items()}
+        bad = [name for name, value in figures.items() if not math.isfinite(value)]
+        if bad:
+            raise FatalError(
+                f"after {trainer.images} images the loss {bad[0]!r} is no longer finite: lower --lr and begin anew "
+                "with --overwrite"
+            )
+        self.record.rows.append(
+            {"step": float(trainer.step), "images": float(trainer.images), "lr": trainer.lr} | figures
+        )
+        self.say(TrainingEvent(images=trainer.images, total=trainer.total, images_per_second=rate, figures=figures))
+
+    def _evaluation_due(self, before: int) -> bool:
+        part = self.trainer.total / EVALUATIONS
+        return before // part < self.trainer.images // part or self.trainer.images >= self.trainer.total
+
+    def _evaluate(self) -> Mapping[str, float]:
+        figures = self.evaluate()
+        self.record.rows[-1] |= figures
+        self.record.save_losses()
+        told = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in figures.items())
+        self._note(f"{self.trainer.images} images: {told}" if told else f"{self.trainer.images} images: saved", figures)
+        return figures
+
+    def _note(self, message: str, figures: Mapping[str, float] | None = None) -> None:
+        self.say(note(message, images=self.trainer.images, total=self.trainer.total, figures=figures))
