@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from stylize.datasets.base import Dataset
 from stylize.datasets.inspection import Finding, LabelFinding, inspect
-from stylize.datasets.labels import EXPLANATIONS, MOST_CLASSES, Verdict, judge, promised
+from stylize.datasets.labels import EXPLANATIONS, MOST_CLASSES, Verdict, class_names, judge, promised
 from stylize.datasets.tree import Sample
+from stylize.errors import BadInput
 
 Severity = Literal["error", "warning", "note"]
 
@@ -57,6 +58,8 @@ class Diagnosis:
     formats: dict[str, int]
     """Number of pictures per format and pixel type, such as "PNG RGB"."""
     label_kinds: tuple[LabelKind, ...]
+    class_names: dict[int, str]
+    """From the dataset's classes.json; empty without one."""
     extras: tuple[str, ...]
     problems: tuple[Problem, ...]
     """The worst first."""
@@ -70,7 +73,8 @@ class Diagnosis:
         """Return it as plain dicts, lists, numbers and strings."""
         plain = asdict(self)
         for kind in plain["label_kinds"]:
-            kind["shares"] = {str(value): share for value, share in kind["shares"].items()}
+            kind["shares"] = _with_text_keys(kind["shares"])
+        plain["class_names"] = _with_text_keys(plain["class_names"])
         return {**plain, "healthy": self.healthy}
 
 
@@ -94,7 +98,8 @@ def diagnose(
             if progress is not None:
                 progress(done, len(chosen))
     kinds = tally.kinds(dataset.layout)
-    problems = [*tally.problems(), *_about_names(dataset), *_about_values(kinds)]
+    names = _class_names(dataset)
+    problems = [*tally.problems(), *_about_names(dataset), *_about_values(kinds, names)]
     return Diagnosis(
         url=dataset.storage.url,
         layout=dataset.layout,
@@ -105,6 +110,7 @@ def diagnose(
         sizes=dict(tally.sizes.most_common()),
         formats=dict(tally.formats.most_common()),
         label_kinds=kinds,
+        class_names=names,
         extras=dataset.extras,
         problems=tuple(sorted(problems, key=lambda problem: ("error", "warning", "note").index(problem.severity))),
     )
@@ -248,8 +254,13 @@ def _about_incomplete(samples: Sequence[Sample]) -> Iterator[Problem]:
         )
 
 
-def _about_values(kinds: Iterable[LabelKind]) -> Iterator[Problem]:
+def _about_values(kinds: Sequence[LabelKind], names: dict[int, str]) -> Iterator[Problem]:
     for kind in kinds:
+        unknown = [f"{kind.name}: id {value}" for value in kind.shares if value not in names]
+        if names and unknown and kind.verdict == "ids":
+            yield _problem(
+                "unknown-id", "error", unknown, "ids are not in classes.json", "correct the labels or add the classes"
+            )
         said = promised(kind.name)
         if said in ("train-ids", "label-ids") and kind.verdict not in (said, "data"):
             yield _problem(
@@ -264,6 +275,19 @@ def _about_values(kinds: Iterable[LabelKind]) -> Iterator[Problem]:
         yield _problem(
             "no-ids", "warning", sorted(verdicts), "labels hold no ids", "trainers need id images beside the colours"
         )
+
+
+def _class_names(dataset: Dataset) -> dict[int, str]:
+    if "classes.json" not in dataset.extras:
+        return {}
+    try:
+        return class_names(dataset.storage.read_json("classes.json"))
+    except BadInput:
+        return {}
+
+
+def _with_text_keys(table: dict[int, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in table.items()}
 
 
 def _problem(kind: str, severity: Severity, items: Sequence[str], message: str, remedy: str) -> Problem:

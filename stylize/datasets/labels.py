@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Any, Literal
 
 from stylize.datasets.tree import Sample, is_image, stem
 
@@ -73,3 +73,15 @@ def promised(kind: str) -> Verdict | None:
     if "labelids" in name:
         return "label-ids"
     return "instances" if "instanceid" in name or "disparity" in name else "colour" if "color" in name else None
+
+
+def class_names(described: Any) -> dict[int, str]:
+    """Return the name of each id from a parsed classes.json: `{"classes": ["sky", ...], "ignore_index": 11}`.
+
+    Anything else gives no names: the file is the user's, and its format is not ours to demand.
+    """
+    if not isinstance(described, dict) or not isinstance(described.get("classes"), list):
+        return {}
+    names = {k: str(name) for k, name in enumerate(described["classes"])}
+    ignore = described.get("ignore_index")
+    return names | {ignore: "ignore"} if isinstance(ignore, int) else names
