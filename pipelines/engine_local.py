@@ -55,7 +55,6 @@ class _Attempts:
         self.deaths = deaths
         self.stop = threading.Event()
         self._on_event = on_event
-        self._telling = threading.Lock()
 
     def make(self, unit: Unit) -> Outcome:
         """Return the outcome of a unit, of whichever attempt."""
@@ -67,8 +66,7 @@ class _Attempts:
                 if isinstance(verdict, Outcome):
                     return verdict
                 attempt, seconds = verdict
-                with self._telling:
-                    self._on_event(UnitRetried(unit=unit.index, attempt=attempt, wait=seconds, reason=one_line(error)))
+                self._on_event(UnitRetried(unit=unit.index, attempt=attempt, wait=seconds, reason=one_line(error)))
                 if self.stop.wait(seconds):
                     raise  # the run is ending: leave this unit to the next session
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,6 +56,17 @@ class RunFinished:
 
 Event = Note | RunStarted | UnitDone | UnitRetried | RunFinished
 OnEvent = Callable[[Event], None]
+
+
+def in_turn(on_event: OnEvent) -> OnEvent:
+    """Return a listener that hears one event at a time, whichever threads they come from."""
+    turn = threading.Lock()
+
+    def listen(event: Event) -> None:
+        with turn:
+            on_event(event)
+
+    return listen
 
 
 def ignore(event: Event) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines import commits
 from pipelines.commits import Commit, FileRecord
-from pipelines.events import Event, RunFinished, RunStarted, UnitDone, ignore
+from pipelines.events import Event, RunFinished, RunStarted, UnitDone, ignore, in_turn
 from pipelines.fingerprint import MANIFEST, Fingerprint, claim, stamp
 from pipelines.summary import Summary, Totals
 from pipelines.units import Engine, Outcome, Unit, WorkerSpec
@@ -54,22 +54,22 @@ def execute(
         ConfigurationError: the output belongs to another run or to somebody else.
         FatalError: going on makes no sense; what is committed stays.
     """
-    start = time.monotonic()
+    start, tell = time.monotonic(), in_turn(on_event)
     claim(storage, fingerprint, overwrite=overwrite, owned=owned)
     done = commits.committed(storage)
     units = _todo(storage, fingerprint, done, retry_failed=retry_failed)
     _prepare(storage, files, reopened=bool(units))
     skipped = fingerprint.units - len(units)
-    on_event(
+    tell(
         RunStarted(
             kind=fingerprint.kind, units=fingerprint.units, done=skipped, todo=len(units), inputs=fingerprint.rows
         )
     )
-    with closing(engine.run(spec, units, on_event)) as outcomes:
+    with closing(engine.run(spec, units, tell)) as outcomes:
         for outcome in outcomes:
             if outcome.poisoned:
                 _commit_poison(storage, fingerprint, outcome)
-            on_event(UnitDone(outcome=outcome))
+            tell(UnitDone(outcome=outcome))
     totals = _end(storage, fingerprint, extras() if extras else ())
     summary = totals.summary(
         kind=fingerprint.kind,
@@ -78,7 +78,7 @@ def execute(
         elapsed=time.monotonic() - start,
         max_failures=max_failures,
     )
-    on_event(RunFinished(summary=summary))
+    tell(RunFinished(summary=summary))
     return summary
 
 
