@@ -206,7 +206,7 @@ class ObjectStore:
             return
         try:
             fs.pipe_file(name, data, mode="create")
-        except OSError as error:
+        except Exception as error:  # each backend has its own for "precondition failed"
             if any(status == 412 for status, _ in map(status_and_code, chain(error))):
                 raise FileExistsError(name) from error
             raise
