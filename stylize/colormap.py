@@ -54,7 +54,10 @@ class ColorMapConfig:
 
 @dataclass(frozen=True)
 class ColorMap:
-    """A fitted map: `grid` [4 * 3, bins, rows, columns] holds the change per feature (red, green, blue, one), channel."""
+    """A fitted map: `grid` [4 * 3, bins, rows, columns] is the change per feature and channel.
+
+    The features are red, green, blue and one; the change is added to the picture, all in [-1, 1].
+    """
 
     grid: Tensor
     tile_rows: int
@@ -96,7 +99,7 @@ def fit_colormap(
     base, guide = base_CHW.double(), guide_CHW.double()
     change = styled_CHW.double() - base
     features = torch.cat([base, torch.ones_like(base[:1])])
-    grid = torch.zeros(FEATURES, 3, 1, 1, 1, dtype=torch.float64, device=base.device)
+    grid = _gains(base, change, config.ridge)
     for level in config.levels:
         columns = max(1, round(level.rows * base.shape[2] / base.shape[1]))
         weights = _Windows(_luma(guide), level.bins, level.rows, columns, config.spread)
@@ -104,6 +107,20 @@ def fit_colormap(
             features, change, weights, _resize(grid, level.bins, level.rows, columns), level, config.ridge
         )
     return ColorMap(grid.flatten(0, 1).float().cpu(), config.tile_rows)
+
+
+def _gains(base_CHW: Tensor, change_CHW: Tensor, ridge: float) -> Tensor:
+    """Return one gain and offset per channel for the whole picture, as a grid of one cell.
+
+    The full maps are pulled towards these and not towards the identity: most streets are grey, and colours that are too
+    rare to fit a map to must darken like the rest.
+    """
+    base_CN, change_CN = base_CHW.flatten(1), change_CHW.flatten(1)
+    mean_C, shift_C = base_CN.mean(1), change_CN.mean(1)
+    centred_CN = base_CN - mean_C[:, None]
+    gain_C = (centred_CN * change_CN).mean(1) / (centred_CN.square().mean(1) + ridge / 10)
+    offset_C = shift_C - gain_C * mean_C
+    return torch.cat([gain_C.diag(), offset_C[None]]).view(FEATURES, 3, 1, 1, 1)
 
 
 class _Windows:
