@@ -7,7 +7,6 @@ import pytest
 from stylize.datasets.labels import EXPLANATIONS, Verdict, class_names, judge, label_kind, promised
 from stylize.datasets.tree import Sample
 
-
 FRAME = "leftImg8bit/val/ulm/ulm_1_leftImg8bit.png"
 
 
