@@ -42,7 +42,7 @@ def write_sheet(out: Storage, contents: Storage, exemplars: Storage) -> list[Fil
     if not rows:
         return []
     sheet_HWC = contact_sheet(("Content", "Exemplar", "Result"), rows)
-    return [commits.publish(out, SHEET, images.encode(sheet_HWC, "png", compress_level=6))]
+    return [commits.publish(out, SHEET, images.encode(sheet_HWC, "png", compress_level=3))]
 
 
 def _chosen(out: Storage) -> Iterator[Row]:

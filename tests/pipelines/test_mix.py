@@ -223,7 +223,7 @@ def test_splits_limit_contents_and_exemplars(dataset: Path, tmp_path: Path, tiny
         ("val/0002_a", "val/0002_b"),
         ("val/0002_b", "val/0002_a"),
     ]
-    with pytest.raises(ConfigurationError, match="no split 'test' in the cache .*: it has train, val"):
+    with pytest.raises(ConfigurationError, match=r"no split 'test' in the cache .*: it has train, val"):
         mix(tmp_path / "cache", tmp_path / "other", split="test", device="cpu")
 
 
@@ -265,7 +265,7 @@ def test_owned_names_everything_that_may_lie_around_after_a_kill(run: Any, tmp_p
 def test_one_picture_alone_cannot_be_mixed_with_itself(tmp_path: Path, tiny_model: str) -> None:
     write_dataset(tmp_path / "one", ["0001_a"])
     invert(tmp_path / "one", tmp_path / "cache", model=tiny_model, device="cpu")
-    with pytest.raises(FatalError, match="train/0001_a: 1 exemplar.*--styles"):
+    with pytest.raises(FatalError, match=r"train/0001_a: 1 exemplar.*--styles"):
         mix(tmp_path / "cache", tmp_path / "out", device="cpu")
 
 
