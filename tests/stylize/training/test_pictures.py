@@ -74,7 +74,7 @@ def test_pictures_are_kept_larger_than_the_model(tmp_path: Path, write_pictures:
 def test_nothing_readable_is_fatal(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     dataset = open_dataset(tmp_path)
-    with pytest.raises(FatalError, match="none of 1 pictures .* is readable .a: .*doctor"):
+    with pytest.raises(FatalError, match=r"none of 1 pictures .* is readable .a: .*doctor"):
         TrainingPictures.load(dataset, dataset.samples, 16, 16)
 
 

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from stylize.errors import ConfigurationError
+from stylize.models.generator import GeneratorConfig
+from stylize.training.generator_config import LIGHT, PAPER, generator_for
+
+
+@pytest.mark.parametrize(
+    ("size", "const"),
+    [((96, 128), (3, 4)), ((64, 128), (4, 8)), ((128, 256), (4, 8)), ((192, 640), (3, 10)), ((32, 32), (4, 4))],
+)
+def test_a_picture_size_gives_a_generator_of_that_size(size: tuple[int, int], const: tuple[int, int]) -> None:
+    config = generator_for(size)
+    assert config.image_size == size
+    assert config.const_size == const
+    assert config.noise_shapes[0] == (96, size[0] // 4, size[1] // 4)
+
+
+def test_the_light_generator_is_the_default_one() -> None:
+    assert generator_for((96, 128)) == GeneratorConfig() == LIGHT.generator
+
+
+def test_the_paper_generator_takes_the_noise_maps_of_the_paper() -> None:
+    config = PAPER.generator
+    assert config.image_size == (256, 512)
+    assert config.noise_shapes == ((256, 64, 128),) * 2
+    assert (config.w_dim, config.mapping_layers) == (512, 8)
+
+
+@pytest.mark.parametrize("size", [(90, 120), (16, 16), (360, 640), (97, 128)])
+def test_sizes_that_cannot_be_doubled_to_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ConfigurationError, match="multiples of 32"):
+        generator_for(size)
+
+
+def test_classes_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="without classes"):
+        LIGHT.with_(generator=GeneratorConfig(c_dim=3))

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import ConfigurationError
+from stylize.training.inputs import find_inputs
+
+
+@pytest.fixture
+def data(tmp_path: Path, write_pictures: Callable[..., Path]) -> str:
+    return str(write_pictures(tmp_path / "data", count=8))
+
+
+def test_held_out_pictures_are_not_trained_on(data: str) -> None:
+    inputs = find_inputs(data, holdout="*frame00[25]")
+    assert [s.id for s in inputs.heldout] == ["frame002", "frame005"]
+    assert [s.id for s in inputs.train] == [f"frame00{i}" for i in (0, 1, 3, 4, 6, 7)]
+
+
+def test_the_limit_counts_training_pictures_only(data: str) -> None:
+    inputs = find_inputs(data, holdout="frame000", limit=2)
+    assert [s.id for s in inputs.train] == ["frame001", "frame002"]
+    assert len(inputs.heldout) == 1
+
+
+def test_the_hash_follows_the_list(data: str) -> None:
+    whole, same, fewer = find_inputs(data), find_inputs(data), find_inputs(data, limit=7)
+    assert whole.sha256 == same.sha256 != fewer.sha256
+
+
+def test_patterns_heed_case(data: str) -> None:
+    with pytest.raises(ConfigurationError, match="matches no picture id"):
+        find_inputs(data, holdout="FRAME*")
