@@ -16,7 +16,7 @@ from rich.text import Text
 from pipelines.events import Event, Note, RunStarted, UnitDone, UnitRetried
 
 if TYPE_CHECKING:
-    from stylize.training.encoder import TrainingEvent
+    from stylize.training.events import TrainingEvent
 
 INTERVAL = 10.0  # seconds between two plain lines
 SHOWN_FAILURES = 100  # as many as a summary keeps; all of them are in the manifest
@@ -30,6 +30,7 @@ class Pace:
 
     def __init__(self, total: int, before: int = 0, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.total, self.before, self.today = total, before, 0
+        self.detail = ""  # what else to show, such as losses
         self._clock = clock
         self._start = self._last = clock()
 
@@ -157,10 +158,11 @@ class PaceColumn(ProgressColumn):
 
 def describe(pace: Pace, noun: str) -> str:
     """Say what the pieces are, how fast they come and how long it takes: `images, 12.3/s, 4 min left`."""
+    detail = f", {pace.detail}" if pace.detail else ""
     if pace.rate is None or pace.left is None:
-        return noun
+        return noun + detail
     rate = f"{pace.rate:.1f}/s" if pace.rate >= 1 else f"{1 / pace.rate:.1f} s each"
-    return f"{noun}, {rate}" + (f", {spell(pace.left)} left" if pace.done < pace.total else "")
+    return f"{noun}, {rate}" + (f", {spell(pace.left)} left" if pace.done < pace.total else "") + detail
 
 
 def spell(seconds: float) -> str:
@@ -227,22 +229,23 @@ class RunListener:
 
 
 class TrainingListener:
-    """Shows the progress of a training on a meter."""
+    """Shows the progress and the losses of a training on a meter."""
 
-    def __init__(self, shown: Meter) -> None:
-        self._shown = shown
+    def __init__(self, shown: Meter, label: str) -> None:
+        self._shown, self._label = shown, label
         self._pace: Pace | None = None
 
     def __call__(self, event: TrainingEvent) -> None:
         """Take an event."""
         if event.message:
             self._shown.note(event.message)
-        elif self._pace is None:
+            return
+        if self._pace is None:
             self._pace = Pace(event.total, event.images)
-            self._shown.start("train-encoder", "images", self._pace)
-        else:
-            self._pace.add(event.images - self._pace.done)
-            self._shown.update()
+            self._shown.start(self._label, "images", self._pace)
+        self._pace.add(event.images - self._pace.done)
+        self._pace.detail = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in event.figures.items())
+        self._shown.update()
 
 
 @contextmanager

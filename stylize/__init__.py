@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stylize.models.encoder import Codes
     from stylize.models.generator import Generator
     from stylize.training.encoder import train_encoder
+    from stylize.training.generator import train_generator
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ _HOMES = {
     "open_dataset": "stylize.datasets.base",
     "status": "pipelines.status",
     "train_encoder": "stylize.training.encoder",
+    "train_generator": "stylize.training.generator",
     "verify": "pipelines.verify",
 }
 
@@ -70,6 +72,7 @@ __all__ = [
     "open_dataset",
     "status",
     "train_encoder",
+    "train_generator",
     "verify",
 ]
 

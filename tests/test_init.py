@@ -31,6 +31,7 @@ PUBLIC = [
     "open_dataset",
     "status",
     "train_encoder",
+    "train_generator",
     "verify",
 ]
 

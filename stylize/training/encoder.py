@@ -162,7 +162,7 @@ def _check_start(
     if sum(x is not None for x in (generator, init, new_generator)) != 1:
         raise ConfigurationError(
             "what shall the encoder invert? give one of a generator's file (--generator), a model bundle to continue "
-            "from (--init) and the size of a new generator (--size)"
+            "from (--init) and the size of a new generator (--new-generator)"
         )
     if new_generator is not None and not tune_generator:
         raise ConfigurationError("a new generator knows no pictures yet: it needs --tune-generator")

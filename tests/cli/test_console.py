@@ -11,7 +11,7 @@ from cli import console
 from cli.console import BarMeter, LineMeter, Pace, RunListener, TrainingListener
 from pipelines.events import Note, RunStarted, UnitDone, UnitRetried
 from pipelines.units import Failure, Outcome
-from stylize.training.encoder import TrainingEvent
+from stylize.training.events import TrainingEvent
 
 
 class Clock:
@@ -141,10 +141,16 @@ def test_failures_do_not_flood_the_screen(capsys: pytest.CaptureFixture[str], mo
 
 def test_training_progress_starts_where_the_checkpoint_was(capsys: pytest.CaptureFixture[str]) -> None:
     meter = LineMeter()
-    listener = TrainingListener(meter)
+    listener = TrainingListener(meter, "train-encoder")
 
     def event(images: int, message: str = "") -> TrainingEvent:
-        return TrainingEvent(images=images, total=1000, images_per_second=10, figures={}, message=message)
+        return TrainingEvent(
+            images=images,
+            total=1000,
+            images_per_second=10,
+            figures={"l1": 0.12345, "feature_matching": 0.5},
+            message=message,
+        )
 
     listener(event(0, "read 9 of 9 pictures"))
     listener(event(640))
@@ -153,3 +159,4 @@ def test_training_progress_starts_where_the_checkpoint_was(capsys: pytest.Captur
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "read 9 of 9 pictures"
     assert lines[1].startswith("train-encoder: 960 of 1000 images, ")
+    assert lines[1].endswith(" left, l1 0.123, feature matching 0.5")
