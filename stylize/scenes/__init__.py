@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stylize.scenes.conditions import CONDITIONS, Condition
-from stylize.scenes.dataset import write_bundled, write_dataset
+from stylize.scenes.dataset import write_bundled, write_dataset, write_sheet
 from stylize.scenes.kinds import CLASSES, IGNORE
 from stylize.scenes.layout import Scene
 from stylize.scenes.render import depth, labels, render
@@ -19,4 +19,5 @@ __all__ = [
     "render",
     "write_bundled",
     "write_dataset",
+    "write_sheet",
 ]

@@ -31,7 +31,7 @@ def lights(scene: Scene, c: Condition) -> Iterator[Light]:
                     head = kind == "head"
                     gain = c.headlights * (1.0 if head else 0.55)
                     colour = (gain, 0.92 * gain, 0.78 * gain) if head else (gain, 0.05 * gain, 0.03 * gain)
-                    yield point, colour, 0.55 if head else 0.32
+                    yield point, colour, 0.36 if head else 0.24
 
 
 def add_halos(picture: FloatArray, inverse: FloatArray, scene: Scene, c: Condition, view: View) -> None:
@@ -89,7 +89,7 @@ def rain_streaks(height: int, width: int, c: Condition) -> FloatArray:
         half = max(0.0008 * (1 + layer), 0.5 * pixel) / wide
         across = np.maximum(1 - np.abs(a - column - centre) / half, 0)
         along = np.sin(np.pi * (b - row)) ** 2
-        visible = min(1.0, 0.0025 * (1 + layer) / (0.5 * pixel))
+        visible = min(1.0, 0.0019 * (1 + layer) / (0.5 * pixel))
         total += either(pick < 0.30 * c.rain, across * along * (strength * visible), 0)
     return clamp(total, 0, 1)
 

@@ -115,7 +115,7 @@ def _gable_cut(b: Building) -> Cut | None:
     if b.rise <= 0:
         return None
 
-    def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
+    def cut(u: FloatArray, v: FloatArray, foot: FloatArray) -> BoolArray:
         del foot
         keep: BoolArray = v < b.height + b.rise * (1 - np.abs(u * (2 / b.depth) - 1))
         return keep
@@ -236,7 +236,7 @@ def _pole(scene: Scene, p: Pole) -> list[Patch]:
 def _plate_cut(face: int, wide: float, tall: float) -> Cut | None:
     """Outline a sign: circles, a triangle, an octagon; the others are rectangles."""
 
-    def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
+    def cut(u: FloatArray, v: FloatArray, foot: FloatArray) -> BoolArray:
         del foot
         x, y = np.abs(u) / wide, v / tall * 2 - 1
         if face == 1:
@@ -282,18 +282,18 @@ def _fence(scene: Scene, f: Fence) -> list[Patch]:
 
 
 def _railing_cut(f: Fence) -> Cut | None:
-    """Leave the bars and rails of a railing; too fine for the samples, every second one stands for half a cover."""
+    """Leave the bars and rails of a railing; too fine for the samples, a random third of them stands for the cover."""
     if f.kind == 1:
         return None
     top = f.height + KERB
     low = 0.55 if f.kind == 2 else 0.0
 
-    def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
+    def cut(u: FloatArray, v: FloatArray, foot: FloatArray) -> BoolArray:
         rails = (v > top - 0.06) | ((v > low) & (v < low + 0.05) & (low == 0)) | (v < low)
         across = np.abs(u / 0.14 - np.round(u / 0.14))
         bars = across < 0.16
-        if foot > 0.025:
-            bars = hash01(np.floor(u / foot), np.floor(v / foot)) < 0.35
+        grid = np.exp2(np.ceil(np.log2(foot)))
+        bars = np.where(foot > 0.025, hash01(np.floor(u / grid), np.floor(v / grid)) < 0.35, bars)
         keep: BoolArray = rails | bars
         return keep
 
@@ -320,7 +320,7 @@ def _backdrop(scene: Scene) -> list[Patch]:
 
 
 def _skyline_cut(seed: int, trees: bool, cell: float, low: float, high: float) -> Cut:
-    def cut(u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
+    def cut(u: FloatArray, v: FloatArray, foot: FloatArray) -> BoolArray:
         del foot
         column = np.floor(u / cell)
         rise = hash01(column, seed) * (high - low) + low

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -16,6 +17,8 @@ from stylize.scenes.kinds import CLASSES, IGNORE
 from stylize.scenes.layout import Scene
 from stylize.scenes.render import labels, render
 from stylize.storage import Storage
+
+BUNDLED_SEED = 6
 
 
 def write_dataset(
@@ -33,6 +36,8 @@ def write_dataset(
 
     CamVid layout: `SPLIT/scene00012_day.png`, `SPLITannot/scene00012_day.png`, `classes.json`. Without labels the
     pictures lie in the folder itself. Scene numbers are `seed`, `seed + 1`, ...: disjoint ranges never share a street.
+    Picture n has `Condition.sample(name, n)`, so the truth for scene a in the style of picture b is
+    `render(Scene.sample(a), Condition.sample(name, b), ...)`.
     """
     storage = target if isinstance(target, Storage) else Storage(target)
     written = []
@@ -52,11 +57,32 @@ def write_dataset(
 
 
 def write_bundled(target: Storage | str | os.PathLike[str]) -> list[str]:
-    """Write the small set that ships with the package, a few scenes in every condition.
+    """Write the small set that ships with the package: three streets in every condition.
 
     `python -c "from stylize import scenes; scenes.write_bundled('stylize/assets/scenes')"`
     """
-    return write_dataset(target, count=3, height=192, width=256, conditions=CONDITIONS, seed=0)
+    return write_dataset(target, count=3, height=192, width=256, conditions=CONDITIONS, seed=BUNDLED_SEED)
+
+
+def write_sheet(
+    path: str | os.PathLike[str],
+    *,
+    seeds: Sequence[int] = (6, 8),
+    conditions: Sequence[str] = CONDITIONS,
+    height: int = 144,
+    width: int = 192,
+) -> None:
+    """Write a contact sheet as PNG, a row per scene and a column per condition; 64 steps per colour keep it small.
+
+    `python -c "from stylize import scenes; scenes.write_sheet('docs/scenes.png')"`
+    """
+    rows = []
+    for seed in seeds:
+        scene = Scene.sample(seed)
+        clean = (dataclasses.replace(Condition.sample(name, seed), grain=0.0) for name in conditions)
+        rows.append(np.concatenate([render(scene, condition, height, width) for condition in clean], axis=1))
+    steps = np.concatenate(rows) & np.uint8(0xFC)
+    Image.fromarray(steps).save(path, "PNG", optimize=True)
 
 
 def classes_json() -> bytes:

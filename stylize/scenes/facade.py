@@ -151,6 +151,8 @@ def _window_light(s: Samples, o: _Openings) -> tuple[FloatArray, FloatArray]:
     level = 0.30 + 0.55 * hash01(o.storey, o.column, seed + 9)
     inner = either(cloth > 0, 0.95, 0.45 + 0.45 * clamp(o.high, 0, 1))
     strength = 1.0 if max(c.ambient) > 0.3 else 0.62
+    goods = hash01(np.floor(s.u * 2.1), np.floor(s.v * 1.7), seed) * clamp(1.6 - s.foot * 4, 0, 1)
+    inner = inner * either(o.shop, 0.75 + 0.45 * (goods - 0.4), 1.0)
     sheen = 0.25 + 0.75 * clamp(o.high, 0, 1) * clamp(s.y / 9, 0.25, 1)
     street = clamp(1 + 0.35 * fractal(s.u, s.v, 0.10, s.foot, 1.3), 0.3, 2)
     sky = tint(c.horizon) * 0.16 + tint(c.zenith) * 0.10

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from stylize.scenes.noise import BoolArray, FloatArray, IntArray
 
-Cut = Callable[[FloatArray, FloatArray, float], BoolArray]
+Cut = Callable[[FloatArray, FloatArray, FloatArray], BoolArray]
 Outline = tuple[tuple[float, float, float], ...]
 NEAR = 0.4
 
@@ -220,7 +220,7 @@ def _apply_cut(
     px, py = x[0, columns], y[rows, 0]
     u = _affine(table.u_P3[index], px, py) * distance
     v = _affine(table.v_P3[index], px, py) * distance
-    inside = cut(u, v, float(distance.mean()) * view.footprint())
+    inside = cut(u, v, distance * view.footprint())
     result = np.zeros_like(keep)
     result[rows[inside], columns[inside]] = True
     return result

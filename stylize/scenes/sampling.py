@@ -257,12 +257,12 @@ class _Sampler:
     def _figures(self) -> list[Figure]:
         rng = self.stream(40)
         figures: list[Figure] = []
-        for _ in range(int(rng.integers(2, 10))):
+        for _ in range(int(rng.integers(3, 13))):
             side = int(rng.choice([-1, 1]))
             u = side * (self.half + rng.uniform(0.5, max(self.pavement - 0.4, 0.8)))
             if rng.random() < 0.08:
                 u = float(rng.uniform(-self.half, self.half))
-            figures.append(self._figure(rng, float(u), float(rng.uniform(6, 45)), ["front", "side"]))
+            figures.append(self._figure(rng, float(u), float(6 + 36 * rng.random() ** 1.4), ["front", "side"]))
         for _ in range(int(rng.choice([0, 0, 1, 1, 2]))):
             side = int(rng.choice([-1, 1]))
             u = side * (self.lane_edge - rng.uniform(0.2, 0.7))

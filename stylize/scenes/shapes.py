@@ -78,14 +78,14 @@ def crown_lookup(u: FloatArray, v: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def crown_cut(
-    variant: int, mirrored: bool, width: float, height: float, u: FloatArray, v: FloatArray, foot: float
+    variant: int, mirrored: bool, width: float, height: float, u: FloatArray, v: FloatArray, foot: FloatArray
 ) -> BoolArray:
     """Keep where the crown is, with a ragged leafy edge; u, v in metres from the crown's lower left corner."""
     a = u / width
     a = 1 - a if mirrored else a
     row, column = crown_lookup(a, v / height)
     bulge = crowns().bulge[variant, row, column]
-    leaves = fractal(u + 7 * variant, v, 0.05, np.full_like(u, foot), 0.75)
+    leaves = fractal(u + 7 * variant, v, 0.05, foot, 0.75)
     keep: BoolArray = bulge > 0.06 + 0.11 * leaves
     return keep
 
@@ -110,7 +110,7 @@ def car_side_cut(
     floor: float,
     u: FloatArray,
     v: FloatArray,
-    foot: float,
+    foot: FloatArray,
 ) -> BoolArray:
     """Keep a car's lower side: under the profile and above the sill, and its wheels."""
     del foot
@@ -207,7 +207,7 @@ def figure_part(kind: str, u: FloatArray, v: FloatArray) -> tuple[IntArray, Floa
     return part, face
 
 
-def figure_cut(kind: str, height: float, mirror: int, u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
+def figure_cut(kind: str, height: float, mirror: int, u: FloatArray, v: FloatArray, foot: FloatArray) -> BoolArray:
     """Keep a figure; u in metres from its middle, v above the ground."""
     del foot
     part, _ = figure_part(kind, u * (mirror / height), v / height)

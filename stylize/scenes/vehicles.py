@@ -207,7 +207,7 @@ class _Maker:
         return made
 
 
-def _round_cut(half: float, low: float, top: float, u: FloatArray, v: FloatArray, foot: float) -> BoolArray:
+def _round_cut(half: float, low: float, top: float, u: FloatArray, v: FloatArray, foot: FloatArray) -> BoolArray:
     """Round the corners of a vehicle's end."""
     del foot
     r = 0.10
