@@ -15,6 +15,8 @@ from stylize.errors import StylizeError
 
 # In the order in which a user meets them. Each names a module that holds `command`.
 COMMANDS = {
+    "doctor": "cli.doctor",
+    "train-generator": "cli.train_generator",
     "train-encoder": "cli.train_encoder",
     "invert": "cli.invert",
     "mix": "cli.mix",

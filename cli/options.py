@@ -16,6 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
 NOISE_MODES = ("int8", "fp16")
 SIZES = ("source", "model")
+PRESETS = ("light", "paper")
 
 
 @dataclass(kw_only=True)
@@ -44,12 +45,9 @@ class JsonObject(click.ParamType[dict[str, Any]]):
 
 
 class Size(click.ParamType[tuple[int, int]]):
-    """Height and width in pixels, written 96x128; both multiples of `multiple`."""
+    """Height and width in pixels, written 96x128."""
 
     name = "size"
-
-    def __init__(self, multiple: int = 1) -> None:
-        self.multiple = multiple
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         """Parse `value`, or say what is wrong with it."""
@@ -58,10 +56,7 @@ class Size(click.ParamType[tuple[int, int]]):
         match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", str(value))
         if match is None:
             self.fail(f"{value!r} is not HEIGHTxWIDTH, such as 96x128", param, ctx)
-        height, width = int(match[1]), int(match[2])
-        if height % self.multiple or width % self.multiple:
-            self.fail(f"{value}: height and width must be multiples of {self.multiple}", param, ctx)
-        return height, width
+        return int(match[1]), int(match[2])
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -162,3 +157,34 @@ max_failures = click.option(
 retry_failed = click.option(
     "--retry-failed", is_flag=True, help="Also try again the inputs that failed in an earlier session."
 )
+
+# Training. What is not given comes from the preset.
+preset = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="light",
+    show_default=True,
+    help="Configuration to start from: one for small machines, or the published one.",
+)
+images = click.option(
+    "--images", metavar="N", type=click.IntRange(1), help="Training images to see in all.  [default: the preset's]"
+)
+batch = click.option(
+    "--batch-size", metavar="N", type=click.IntRange(1), help="Images per step.  [default: the preset's]"
+)
+lr = click.option(
+    "--lr", metavar="RATE", type=click.FloatRange(0, min_open=True), help="Learning rate.  [default: the preset's]"
+)
+checkpoint_minutes = click.option(
+    "--checkpoint-minutes",
+    metavar="MINUTES",
+    type=click.FloatRange(0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="Time between two checkpoints.",
+)
+
+
+def changes(**settings: Any) -> dict[str, Any]:
+    """Return the settings that were given: those that change a preset."""
+    return {name: value for name, value in settings.items() if value is not None}

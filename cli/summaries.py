@@ -22,6 +22,12 @@ def show_run(summary: Summary, figures: Sequence[str], *, then: str) -> int:
     return summary.exit_code
 
 
+def show_unreadable(pictures: Sequence[tuple[str, str]]) -> None:
+    """Print a line on stderr for each `(id, reason)` that a training had to leave out."""
+    for name, reason in pictures:
+        click.echo(f"failed: {name}: {reason}", err=True)
+
+
 def count(number: int, noun: str) -> str:
     """Spell a number of things: `1 unit`, `13 units`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -9,8 +9,6 @@ import click
 
 from cli import options
 
-SIZE_STEP = 32  # a generator of the light configuration doubles its constant five times
-
 
 @options.command(
     "train-encoder",
@@ -22,27 +20,12 @@ SIZE_STEP = 32  # a generator of the light configuration doubles its constant fi
 @click.argument("out", metavar="OUT")
 @click.option("--generator", metavar="FILE", help="Invert this generator: a file that `stylize convert` wrote.")
 @click.option("--init", metavar="BUNDLE", help="Continue from a model bundle: a bundled name, a path or a URL.")
-@click.option(
-    "--new-generator",
-    type=options.Size(multiple=SIZE_STEP),
-    metavar="HxW",
-    help="Make a new small generator of this picture size.",
-)
+@click.option("--new-generator", type=options.Size(), metavar="HxW", help="Make a new generator of this picture size.")
 @click.option("--tune-generator", is_flag=True, help="Train the synthesis network along with the encoder.")
-@click.option(
-    "--preset",
-    type=click.Choice(["light", "paper"]),
-    default="light",
-    show_default=True,
-    help="Configuration to start from: one for small machines, or the published one.",
-)
-@click.option(
-    "--images", metavar="N", type=click.IntRange(1), help="Training images to see in all.  [default: the preset's]"
-)
-@click.option("--batch-size", metavar="N", type=click.IntRange(1), help="Images per step.  [default: the preset's]")
-@click.option(
-    "--lr", metavar="RATE", type=click.FloatRange(0, min_open=True), help="Learning rate.  [default: the preset's]"
-)
+@options.preset
+@options.images
+@options.batch
+@options.lr
 @click.option(
     "--mask-ratio",
     metavar="SHARE",
@@ -51,14 +34,7 @@ SIZE_STEP = 32  # a generator of the light configuration doubles its constant fi
 )
 @click.option("--lpips-trunk", metavar="FILE", type=click.Path(path_type=Path), help="VGG16 weights for LPIPS.")
 @click.option("--holdout", metavar="PATTERN", help="Keep picture ids like this out of training; report their PSNR.")
-@click.option(
-    "--checkpoint-minutes",
-    metavar="MINUTES",
-    type=click.FloatRange(0, min_open=True),
-    default=3.0,
-    show_default=True,
-    help="Time between two checkpoints.",
-)
+@options.checkpoint_minutes
 @options.layout
 @options.split
 @options.limit
@@ -84,24 +60,22 @@ def command(
     checkpoint. Give exactly one of --generator, --init and --new-generator.
     """
     from cli.console import TrainingListener, meter
-    from stylize.models.generator import GeneratorConfig
+    from cli.summaries import show_unreadable
     from stylize.training.config import PRESETS
     from stylize.training.encoder import train_encoder
+    from stylize.training.generator_config import generator_for
 
-    changes = {"images": images, "batch": batch_size, "lr": lr, "mask_ratio": mask_ratio, "seed": seed}
-    training = PRESETS[preset].with_(**{name: value for name, value in changes.items() if value is not None})
-    size = new_generator and (new_generator[0] // SIZE_STEP, new_generator[1] // SIZE_STEP)
+    given = options.changes(images=images, batch=batch_size, lr=lr, mask_ratio=mask_ratio)
     with meter() as shown:
         summary = train_encoder(
             dataset,
             out,
-            training=training,
-            new_generator=GeneratorConfig(const_size=size) if size else None,
-            on_event=TrainingListener(shown),
+            training=PRESETS[preset].with_(**given, seed=seed),
+            new_generator=generator_for(new_generator, preset) if new_generator else None,
+            on_event=TrainingListener(shown, "train-encoder"),
             **more,
         )
-    for name, reason in summary.unreadable:
-        click.echo(f"failed: {name}: {reason}", err=True)
+    show_unreadable(summary.unreadable)
     quality = "" if summary.heldout_psnr is None else f", held-out PSNR {summary.heldout_psnr:.2f} dB"
     click.echo(f"{summary.bundle}: trained on {summary.images} images{quality}")
     click.echo(f"next: stylize invert DATASET CACHE --model {summary.bundle}")
