@@ -38,7 +38,7 @@ class EncoderTraining:
 
     encoder: EncoderConfig = field(default_factory=lambda: LIGHT_ENCODER)
     images: int = 60_000
-    batch: int = 16
+    batch: int = 4
     generated: float = 0.0
     mask_ratio: float = 0.25
     mask_patch: int = 4
@@ -48,7 +48,7 @@ class EncoderTraining:
     crop: float = 0.7
     l1: float = 4.0
     mse: float = 1.0
-    perceptual: float = 0.5
+    perceptual: float = 0.25
     adversarial: float = 0.0
     feature_matching: float = 0.0
     r1: float = 0.1
@@ -93,6 +93,7 @@ LIGHT = EncoderTraining()
 PAPER = EncoderTraining(
     encoder=PAPER_ENCODER,
     images=1_000_000,
+    batch=16,
     generated=0.5,
     relight=False,
     swap=0.0,

@@ -27,7 +27,7 @@ def relight(images_BCHW: Tensor, rng: torch.Generator) -> Tensor:
     count, _, height, _ = images_BCHW.shape
     x = images_BCHW * 0.5 + 0.5
     gamma = torch.exp(_uniform(count, -0.8, 0.9, rng))
-    exposure = torch.exp(_uniform(count, -1.5, 0.25, rng))
+    exposure = torch.exp(_uniform(count, -1.8, 0.25, rng))
     saturation = _uniform(count, 0.2, 1.4, rng)
     lit = x.clamp(1e-4, 1) ** gamma * exposure
     grey = lit.mean(dim=1, keepdim=True)
@@ -50,7 +50,7 @@ def _add_haze(lit_BCHW: Tensor, rows: Tensor, rng: torch.Generator) -> Tensor:
     depth = torch.where(rows > horizon, below, above)
     amount = torch.where(
         torch.rand(count, generator=rng).view(-1, 1, 1, 1) < 0.5,
-        _uniform(count, 0.15, 0.9, rng) ** 1.3,
+        _uniform(count, 0.15, 0.97, rng),
         torch.zeros(()),
     )
     haze = _uniform(count, math.log(0.12), math.log(0.95), rng).exp() * _colours(count, 0.12, rng)
