@@ -25,6 +25,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipelines import commits
+from pipelines.lease import LEASE
 from stylize import __version__
 from stylize.errors import BadInput, ConfigurationError, NotFound, StylizeError
 from stylize.storage import Storage
@@ -164,7 +165,7 @@ def _show(value: Any) -> str:
 
 def refuse_foreign(storage: Storage) -> None:
     """Raise `ConfigurationError` when an output that holds no run holds anything else."""
-    found = storage.list()
+    found = [path for path in storage.list() if path != LEASE]
     if found and RUN not in found:  # else another session has just begun one here, which is compared
         raise ConfigurationError(
             f"{storage.url} is not empty and holds no {RUN} (first file: {found[0]}); choose an empty or a new output"

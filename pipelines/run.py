@@ -17,7 +17,8 @@ from typing import Any
 from pipelines import commits
 from pipelines.commits import Commit, FileRecord
 from pipelines.events import Event, RunFinished, RunStarted, UnitDone, ignore, in_turn
-from pipelines.fingerprint import MANIFEST, Fingerprint, claim, stamp
+from pipelines.fingerprint import MANIFEST, RUN, Fingerprint, claim, refuse_foreign, stamp
+from pipelines.lease import hold
 from pipelines.summary import Summary, Totals
 from pipelines.units import Engine, Outcome, Unit, WorkerSpec
 from stylize.errors import FatalError
@@ -51,39 +52,38 @@ def execute(
         extras: called when all units are done, writes what belongs to no unit (a sheet, a class list), returns records.
 
     Raises:
-        ConfigurationError: the output belongs to another run or to somebody else.
+        ConfigurationError: the output belongs to another run or to somebody else, or another session is at work.
         FatalError: going on makes no sense; what is committed stays.
     """
     start, tell = time.monotonic(), in_turn(on_event)
-    claim(storage, fingerprint, overwrite=overwrite, owned=owned)
-    done = commits.committed(storage)
-    units = _todo(storage, fingerprint, done, retry_failed=retry_failed)
-    _prepare(storage, files, reopened=bool(units))
-    skipped = fingerprint.units - len(units)
-    tell(
-        RunStarted(
-            kind=fingerprint.kind, units=fingerprint.units, done=skipped, todo=len(units), inputs=fingerprint.rows
-        )
-    )
-    with closing(engine.run(spec, units, tell)) as outcomes:
-        for outcome in outcomes:
-            if outcome.poisoned:
-                _commit_poison(storage, fingerprint, outcome)
-            tell(UnitDone(outcome=outcome))
-    totals = _end(storage, fingerprint, extras() if extras else ())
+    if not storage.exists(RUN):
+        refuse_foreign(storage)  # before a file of ours is put there
+    with hold(storage, on_event=tell) as lease:
+        claim(storage, fingerprint, overwrite=overwrite, owned=owned)
+        units = _todo(storage, fingerprint, retry_failed=retry_failed)
+        _prepare(storage, files, reopened=bool(units))
+        skipped = fingerprint.units - len(units)
+        begun = {"units": fingerprint.units, "done": skipped, "todo": len(units), "inputs": fingerprint.rows}
+        tell(RunStarted(kind=fingerprint.kind, **begun))
+        with closing(engine.run(spec, units, tell)) as outcomes:
+            for outcome in outcomes:
+                lease.check()
+                if outcome.poisoned:
+                    _commit_poison(storage, fingerprint, outcome)
+                tell(UnitDone(outcome=outcome))
+        lease.check()
+        totals = _end(storage, fingerprint, extras() if extras else ())
+    elapsed = time.monotonic() - start
     summary = totals.summary(
-        kind=fingerprint.kind,
-        url=storage.url,
-        skipped=skipped,
-        elapsed=time.monotonic() - start,
-        max_failures=max_failures,
+        kind=fingerprint.kind, url=storage.url, skipped=skipped, elapsed=elapsed, max_failures=max_failures
     )
     tell(RunFinished(summary=summary))
     return summary
 
 
-def _todo(storage: Storage, fingerprint: Fingerprint, done: set[int], *, retry_failed: bool) -> Sequence[Unit]:
-    """Return the units without a record, and those with failures when these are to be tried again."""
+def _todo(storage: Storage, fingerprint: Fingerprint, *, retry_failed: bool) -> Sequence[Unit]:
+    """Return the units without a record, by one listing, and those with failures when these are to be tried again."""
+    done = commits.committed(storage)
     failed = {c.unit for c in commits.read_many(storage, sorted(done)) if c.failures} if retry_failed else set()
     return [
         Unit(index=index, retry=index in failed)

@@ -15,6 +15,7 @@ from pipelines.commits import FileRecord
 from pipelines.events import Event, ignore
 from pipelines.fingerprint import MANIFEST, OWN_FOLDERS, RUN, WORK_LISTS, load, stamp
 from pipelines.flow import prefetch
+from pipelines.lease import LEASE, hold
 from pipelines.run import manifest_of
 from pipelines.summary import Summary
 from stylize.errors import ConfigurationError, NotFound, StylizeError
@@ -87,7 +88,8 @@ def verify(
     )
     if not repair or verdict.ok:
         return verdict
-    _clear(storage, findings)
+    with hold(storage, on_event=on_event):
+        _clear(storage, findings)
     options = {"engine": engine, "workers": workers, "storage_options": storage_options, "on_event": on_event}
     summary: Summary = import_module(STAGES[record["kind"]]).resume(record, storage.url, **options)
     return Verdict(**{**vars(verdict), "repaired": summary})
@@ -102,7 +104,7 @@ class _Check:
         self.storage = storage
         self.run = run
         self.files = self.bytes = 0
-        self._known = {RUN, MANIFEST, *WORK_LISTS}
+        self._known = {RUN, MANIFEST, LEASE, *WORK_LISTS}
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the work list, with units, with the manifest, and files nothing accounts for."""
