@@ -9,7 +9,7 @@ from stylize.images import IMAGE_SUFFIXES
 
 JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found"})
 RUN_FOLDERS = frozenset({"commits", "provenance", "shards", "report", "sheets"})
-RUN_FILES = frozenset({"run.json", "manifest.json", "sheet.png"})
+RUN_FILES = frozenset({"run.json", "manifest.json", "session.json", "sheet.png"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
