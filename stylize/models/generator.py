@@ -16,9 +16,11 @@ from stylize.errors import ConfigurationError
 from stylize.models.ops import (
     EqualLinear,
     demodulation,
+    fast_layout,
+    finish,
     modulated_conv,
+    modulated_pointwise,
     normalize_second_moment,
-    scaled_biased_lrelu,
     upsample2,
 )
 
@@ -41,7 +43,8 @@ class GeneratorConfig:
 
     `channels` holds one width per block, from the constant up; each block doubles height and width, so the picture is
     `const_size * 2 ** (len(channels) - 1)`. The two noise maps enter the block at `1 / noise_downscale` of the
-    picture. `conv_clamp` is a checkpoint's activation limit, None for no limit.
+    picture. `mapping_width` (of the hidden layers) and `embed_width` (of a class condition) are `w_dim` by default.
+    `conv_clamp` is a checkpoint's activation limit, None for no limit; without `use_noise` no layer stores noise.
     """
 
     const_size: tuple[int, int] = (3, 4)
@@ -52,8 +55,10 @@ class GeneratorConfig:
     mapping_layers: int = 2
     mapping_width: int | None = None
     mapping_lr_multiplier: float = 0.01
+    embed_width: int | None = None
     architecture: str = "skip"
     conv_clamp: float | None = None
+    use_noise: bool = True
     noise_downscale: int = 4
     img_channels: int = 3
 
@@ -104,9 +109,10 @@ class Mapping(nn.Module):
         super().__init__()
         self.num_ws = config.num_ws
         self.c_dim = config.c_dim
-        self.embed = EqualLinear(config.c_dim, config.w_dim) if config.c_dim else None
+        embedded = (config.embed_width or config.w_dim) if config.c_dim else 0
+        self.embed = EqualLinear(config.c_dim, embedded) if config.c_dim else None
         hidden = config.mapping_width or config.w_dim
-        widths = [config.z_dim + (config.w_dim if config.c_dim else 0)]
+        widths = [config.z_dim + embedded]
         widths += [hidden] * (config.mapping_layers - 1) + [config.w_dim]
         self.layers = nn.ModuleList(
             EqualLinear(a, b, lr_multiplier=config.mapping_lr_multiplier, lrelu=True)
@@ -155,19 +161,17 @@ class SynthesisLayer(nn.Module):
         self.affine = EqualLinear(config.w_dim, inputs, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.register_buffer("noise_const", torch.randn(size))
+        self.use_noise = config.use_noise
+        if config.use_noise:
+            self.noise_strength = nn.Parameter(torch.zeros([]))
+            self.register_buffer("noise_const", torch.randn(size))
 
     def forward(self, x_BCHW: Tensor, w_BD: Tensor, noise_BCHW: Tensor | None = None, gain: float = 1.0) -> Tensor:
         style_BI = self.affine(w_BD)
-        offset = self.noise_const * self.noise_strength if noise_BCHW is None else noise_BCHW
-        return scaled_biased_lrelu(
-            modulated_conv(x_BCHW, self.weight, style_BI, up=self.up),
-            demodulation(self.weight, style_BI),
-            offset + self.bias.view(1, -1, 1, 1),
-            gain,
-            self.clamp,
-        )
+        x_BCHW = modulated_conv(x_BCHW, self.weight, style_BI, up=self.up)
+        if noise_BCHW is None and self.use_noise:
+            noise_BCHW = self.noise_const * self.noise_strength
+        return finish(x_BCHW, demodulation(self.weight, style_BI), self.bias, noise_BCHW, gain, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -183,8 +187,7 @@ class ToRGB(nn.Module):
 
     def forward(self, x_BCHW: Tensor, w_BD: Tensor) -> Tensor:
         style_BI = self.affine(w_BD) * self.weight_gain
-        x_BCHW = modulated_conv(x_BCHW, self.weight, style_BI)
-        x_BCHW = x_BCHW + self.bias.view(1, -1, 1, 1)
+        x_BCHW = modulated_pointwise(x_BCHW, self.weight, style_BI, self.bias)
         return x_BCHW if self.clamp is None else x_BCHW.clamp(-self.clamp, self.clamp)
 
 
@@ -218,7 +221,7 @@ class SynthesisBlock(nn.Module):
         w = iter(ws_BLD.unbind(dim=1))
         if self.conv0 is None:
             assert self.const is not None
-            x_BCHW = self.const.unsqueeze(0).expand(ws_BLD.shape[0], -1, -1, -1)
+            x_BCHW = fast_layout(self.const.unsqueeze(0).expand(ws_BLD.shape[0], -1, -1, -1))
             x_BCHW = self.conv1(x_BCHW, next(w), noise1)
         elif self.skip is not None:
             assert x_BCHW is not None
