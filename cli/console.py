@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from pipelines.events import Event, Note, RunStarted, UnitDone, UnitRetried
+from pipelines.events import Event, Note, RunStarted, StageStarted, UnitDone, UnitRetried, WorkersChanged
 
 if TYPE_CHECKING:
     from stylize.training.events import TrainingEvent
@@ -198,8 +198,12 @@ class RunListener:
         match event:
             case Note():
                 self._shown.note(event.text)
+            case StageStarted():
+                self._shown.note(f"[{event.number}/{event.total}] {event.text}")
             case RunStarted():
                 self._begin(event)
+            case WorkersChanged():
+                self._shown.note(f"{event.workers} workers take units now")
             case UnitDone():
                 self._count(event)
             case UnitRetried():

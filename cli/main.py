@@ -14,6 +14,7 @@ from stylize.errors import StylizeError
 
 # In the order in which a user meets them. Each names a module that holds `command`.
 COMMANDS = {
+    "demo": "cli.demo",
     "doctor": "cli.doctor",
     "train-generator": "cli.train_generator",
     "train-encoder": "cli.train_encoder",

@@ -20,6 +20,15 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StageStarted:
+    """A command that runs several stages begins the next, the `number`th of `total`; `text` says what it does."""
+
+    number: int
+    total: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStarted:
     """A run begins: `done` of `units` were finished by an earlier session, `todo` are ahead."""
 
@@ -48,13 +57,20 @@ class UnitRetried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkersChanged:
+    """Worker processes of the Ray engine came up or were lost; `workers` of them take units now."""
+
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFinished:
     """Every unit is committed and the manifest is written."""
 
     summary: Summary
 
 
-Event = Note | RunStarted | UnitDone | UnitRetried | RunFinished
+Event = Note | StageStarted | RunStarted | UnitDone | UnitRetried | WorkersChanged | RunFinished
 OnEvent = Callable[[Event], None]
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cli import console
 from cli.console import BarMeter, LineMeter, Pace, RunListener, TrainingListener
-from pipelines.events import Note, RunStarted, UnitDone, UnitRetried
+from pipelines.events import Note, RunStarted, StageStarted, UnitDone, UnitRetried, WorkersChanged
 from pipelines.units import Failure, Outcome
 from stylize.training.events import TrainingEvent
 
@@ -105,20 +105,23 @@ def test_the_meter_suits_the_stream(capsys: pytest.CaptureFixture[str], monkeypa
 
 def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     with console.listening() as tell:
+        tell(StageStarted(number=3, total=7, text="invert: pictures into codes"))
         tell(Note(text="layout camvid"))
+        tell(WorkersChanged(workers=4))
         tell(RunStarted(kind="invert", units=4, done=2, todo=2, inputs=40))
         tell(UnitRetried(unit=3, attempt=1, wait=2.0, reason="OSError: gone"))
         tell(outcome(9, "val/a"))
         tell(outcome(10))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:4] == [
+    assert lines[:-1] == [
+        "[3/7] invert: pictures into codes",
         "layout camvid",
+        "4 workers take units now",
         "invert: 2 of 4 units are done already, 2 to do",
         "unit 3 died (OSError: gone); attempt 2 in 2.0 s",
         "failed: val/a: truncated: no end",
     ]
-    assert lines[4].startswith("invert: 40 of 40 images, ")
-    assert len(lines) == 5
+    assert lines[-1].startswith("invert: 40 of 40 images, ")
 
 
 def test_a_finished_run_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:

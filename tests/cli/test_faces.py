@@ -21,18 +21,20 @@ FACES = {
     "scenes": ("stylize.scenes", "write_dataset", set()),
     "train-encoder": ("stylize.training.encoder", "train_encoder", {"on_event", "training"}),
     "train-generator": ("stylize.training.generator", "train_generator", {"on_event", "training"}),
+    "demo": ("pipelines.demo", "demo", {"on_event"}),
     "doctor": ("stylize.datasets.doctor", "diagnose", {"progress"}),
 }
 # Arguments of another name or kind on the command line.
 RENAMED = {
     "scenes": {"out": "target", "size": None},
+    "demo": {"size": None},
     # These are fields of the training configuration.
     "train-generator": dict.fromkeys(("preset", "images", "batch_size", "lr", "r1", "path_length", "seed", "size")),
     "train-encoder": dict.fromkeys(("preset", "images", "batch_size", "lr", "mask_ratio", "seed")),
     # These open the dataset, or say how to print.
     "doctor": dict.fromkeys(("layout", "split", "storage_options", "as_json")),
 }
-MADE_HERE = {"scenes": {"height", "width"}}
+MADE_HERE = {"demo": {"height", "width"}, "scenes": {"height", "width"}}
 # A default that the command line spells out although the function leaves it open.
 SPELLED = {("invert", "model"), *((name, "workers") for name in COMMANDS), ("scenes", "count")}
 

@@ -1,0 +1,68 @@
+"""`stylize demo`: the whole story on bundled weights, from nothing to a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options
+
+if TYPE_CHECKING:
+    from pipelines.demo import DemoSummary
+
+
+@options.command(
+    "demo", "stylize demo", "stylize demo elsewhere --scenes 20 --seed 100", "stylize demo tiny --size 96x128"
+)
+@click.argument("out", metavar="[OUT]", default="demo", required=False)
+@click.option(
+    "--scenes", metavar="N", type=click.IntRange(1), default=8, show_default=True, help="Labelled streets by day."
+)
+@click.option(
+    "--size", type=options.Size(), metavar="HxW", default="384x512", show_default=True, help="Size of the pictures."
+)
+@click.option(
+    "--model",
+    metavar="BUNDLE",
+    default="streets",
+    show_default=True,
+    help="Model bundle: a bundled name, a path or a URL.",
+)
+@click.option("--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="Which streets.")
+@options.overwrite
+def command(out: str, scenes: int, size: tuple[int, int], model: str, seed: int, overwrite: bool) -> None:
+    """Run the whole story on rendered streets: doctor, invert, mix, verify, and a report.
+
+    Streets by day take the style of others at dusk, at night, in fog, rain and snow, and are held against their true
+    render in that weather. OUT is the folder `demo` unless named; the same command again goes on where it was.
+    """
+    from cli.console import listening
+    from pipelines.demo import demo
+
+    height, width = size
+    with listening() as tell:
+        summary = demo(
+            out, seed=seed, scenes=scenes, height=height, width=width, model=model, overwrite=overwrite, on_event=tell
+        )
+    for line in describe(summary):
+        click.echo(line)
+
+
+def describe(summary: DemoSummary) -> list[str]:
+    """Return what the demo came to, in lines for people."""
+    from cli.console import spell
+    from cli.summaries import count
+
+    made = f"{count(summary.pictures, 'picture')} of {count(summary.contents, 'street')} by day"
+    nearer = (
+        f"{100 * summary.verdict.closer:.0f} % of the pictures, {100 * summary.verdict.closer_low:.0f} % when blurred"
+    )
+    return [
+        f"{summary.url}: {made} in the style of {count(summary.exemplars, 'exemplar')}, in {spell(summary.elapsed)}",
+        f"  reconstruction {summary.psnr:.2f} dB PSNR on average",
+        f"  nearer to the true render than the street by day: {nearer}",
+        *(f"    {name}: {v.content:.1f} dB before, {v.result:.1f} dB after" for name, v in summary.conditions.items()),
+        f"report: {summary.report}",
+        "next: stylize doctor DATASET, with frames of your own",
+    ]
