@@ -44,6 +44,19 @@ def spread(levels: int, reach: float = 1.0) -> Packing:
     return pack
 
 
+def stepped(steps: float, *, differences: bool = False) -> Packing:
+    """Return the packing of `--noise int8` with other steps per standard deviation, perhaps storing differences."""
+
+    def pack(noise_CHW: Floats) -> tuple[int, Floats]:
+        scale_C11 = noise_CHW.std(axis=(1, 2), keepdims=True) / steps
+        codes_CHW = np.clip(np.rint(noise_CHW / scale_C11), -127, 127).astype(np.int8)
+        written_CHW = np.diff(codes_CHW, axis=2, prepend=np.int8(0)) if differences else codes_CHW
+        size = len(pa.Codec("zstd", 1).compress(written_CHW.tobytes(), asbytes=True))
+        return size + scale_C11.size * 4, (codes_CHW * scale_C11).astype(np.float32)
+
+    return pack
+
+
 def raw(noise_CHW: Floats) -> tuple[int, Floats]:
     """Keep a map as it is."""
     return noise_CHW.nbytes, noise_CHW
@@ -55,7 +68,10 @@ PACKINGS: dict[str, Packing] = {
     "8 bits over the peak": spread(127),
     "8 bits over 70 % of it": spread(127, 0.7),
     "6 bits over the peak": spread(31),
+    "8 steps per deviation": stepped(8),
     "int8 (--noise int8)": stored("int8"),
+    "the same, differences": stepped(4, differences=True),
+    "2 steps per deviation": stepped(2),
 }
 
 

@@ -35,7 +35,9 @@ def invert(
     batch_size: int = 8,
     device: str | None = None,
     engine: str = "auto",
+    address: str | None = None,
     workers: int | None = None,
+    gpus_per_worker: float | None = None,
     io_threads: int | None = None,
     max_failures: int = 0,
     retry_failed: bool = False,
@@ -54,7 +56,8 @@ def invert(
         unit_size: pictures per shard.
         batch_size: pictures per pass of the model; halved when memory does not suffice.
         device: torch device; by default the GPU if there is one.
-        engine, workers: what runs the units, and how many are in flight.
+        engine, address, workers, gpus_per_worker: what runs the units, where, and how many at once (see
+            `pipelines.engines.make_engine`).
         io_threads: threads per worker that read and decode.
         max_failures: with more failed pictures than this the summary's exit code is 3.
         retry_failed: also try the pictures again that failed in an earlier session.
@@ -94,7 +97,7 @@ def invert(
         storage,
         fingerprint,
         spec,
-        engine=make_engine(engine, workers=workers),
+        engine=make_engine(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device),
         files={INPUTS: work.data},
         on_event=on_event,
         overwrite=overwrite,

@@ -15,7 +15,7 @@ A row of a shard, from a 96x128 model with 12 codes of 128 numbers and noise map
     source_sha256  "9c1e..."                   of the image file
     height, width  360, 480                    of the source, upright, in pixels
     w_plus         6144 bytes                  float32, little-endian, [num_ws, w_dim]
-    noise_0, _1    some 66,000 bytes each      see `stylize.codec`; the mode is in the metadata
+    noise_0, _1    some 37,000 bytes each      see `stylize.codec`; the mode is in the metadata
     scale_0, _1    384 bytes each              float32, one per channel
     psnr           25.31                       dB of the dequantised reconstruction, over [-1, 1], at model size
     psnr_fp32      25.33                       the same before quantisation

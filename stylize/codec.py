@@ -1,7 +1,6 @@
 """Noise maps to small blobs and back: 8-bit codes with a step per channel, or fp16, packed by zstd.
 
-    int8   value = scale[c] * code, code in -127..127; one byte per value, channel by channel, row by row, the code
-           minus its left neighbour's (modulo 256)
+    int8   value = scale[c] * code, code in -127..127; one signed byte per value, channel by channel, row by row
     fp16   little-endian half floats, scales 1
 
 What a choice costs in reconstruction and saves in bytes is measured by `benchmarks/codec.py`.
@@ -21,10 +20,11 @@ NoiseMode = Literal["int8", "fp16"]
 Floats = NDArray[np.float32]
 
 LEVELS = 127  # of each sign
-# The step is a fraction of the channel's standard deviation: the error is 29 dB below the channel's own contrast,
-# however its values are distributed, and blobs are a third smaller than with codes spread over the channel's range.
-STEPS_PER_DEVIATION = 8
-ZSTD_LEVEL = 1  # differences hardly repeat: higher levels take longer and gave larger blobs
+# The step is a fraction of the channel's standard deviation: the error is 23 dB below the channel's own contrast,
+# however its values are distributed, and blobs are little more than half of those with codes spread over the channel's
+# range. Differences between neighbours save 10 % early in training and nothing with a model that is fit for use.
+STEPS_PER_DEVIATION = 4
+ZSTD_LEVEL = 1  # noise does not repeat: higher levels take longer and gave larger blobs
 
 
 def check_mode(mode: str) -> NoiseMode:
@@ -47,7 +47,7 @@ def encode_noise(noise_CHW: Floats, mode: NoiseMode = "int8") -> tuple[bytes, Fl
     _check_finite(noise_CHW)
     scale_C = _scales(noise_CHW)
     codes_CHW = np.clip(np.rint(noise_CHW / scale_C[:, None, None]), -LEVELS, LEVELS).astype(np.int8)
-    return _zstd().compress(_difference(codes_CHW).tobytes(), asbytes=True), scale_C
+    return _zstd().compress(codes_CHW.tobytes(), asbytes=True), scale_C
 
 
 def decode_noise(blob: bytes, scale_C: Floats, shape: tuple[int, int, int], mode: NoiseMode = "int8") -> Floats:
@@ -60,10 +60,7 @@ def decode_noise(blob: bytes, scale_C: Floats, shape: tuple[int, int, int], mode
             raise ValueError(f"{values.size} values and {len(scale_C)} scales")
     except (OSError, ValueError) as error:
         raise StylizeError(f"a noise map of shape {shape} cannot be unpacked ({error}); verify the cache") from error
-    codes_CHW = values.reshape(shape)
-    if mode == "int8":
-        codes_CHW = np.add.accumulate(codes_CHW, axis=2, dtype=np.int8)  # wraps around as the differences did
-    return codes_CHW.astype(np.float32) * scale_C[:, None, None]
+    return values.reshape(shape).astype(np.float32) * scale_C[:, None, None]
 
 
 def _scales(noise_CHW: Floats) -> Floats:
@@ -73,13 +70,6 @@ def _scales(noise_CHW: Floats) -> Floats:
     step_C = np.maximum(deviation_C / STEPS_PER_DEVIATION, peak_C / LEVELS)
     scale_C: Floats = np.maximum(step_C, np.finfo(np.float32).tiny).astype(np.float32)  # zeros have no deviation
     return scale_C
-
-
-def _difference(codes_CHW: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Return each code minus its left neighbour; neighbours are alike, so that differences take fewer bits."""
-    differences_CHW = codes_CHW.copy()
-    differences_CHW[:, :, 1:] -= codes_CHW[:, :, :-1]
-    return differences_CHW
 
 
 def _check_finite(values: NDArray[Any]) -> None:

@@ -30,7 +30,7 @@ def test_equal_maps_give_equal_bytes_and_come_back_the_same_each_time(mode: str)
 def test_the_error_of_int8_is_at_most_half_a_step_of_each_channel() -> None:
     noise_CHW = maps()
     error_C = np.abs(decode_noise(*encode_noise(noise_CHW), SHAPE) - noise_CHW).max(axis=(1, 2))
-    steps_C = np.maximum(noise_CHW.std(axis=(1, 2)) / 8, np.abs(noise_CHW).max(axis=(1, 2)) / 127)
+    steps_C = np.maximum(noise_CHW.std(axis=(1, 2)) / 4, np.abs(noise_CHW).max(axis=(1, 2)) / 127)
     assert (error_C <= 0.501 * steps_C + 1e-30).all()
 
 
@@ -40,32 +40,21 @@ def test_the_error_is_far_below_the_contrast_of_a_channel_even_with_outliers() -
     decoded = decode_noise(*encode_noise(noise_CHW), SHAPE)
     for channel in (0, 1, 2, 5):
         error = (decoded[channel] - noise_CHW[channel]).std()
-        assert error < 0.04 * noise_CHW[channel].std()
-    assert decoded[0, 5, 5] == pytest.approx(14, abs=0.1)
+        assert error < 0.08 * noise_CHW[channel].std()
+    assert decoded[0, 5, 5] == pytest.approx(14, abs=0.15)
 
 
-def test_blobs_are_smaller_than_codes_the_more_so_for_smooth_maps() -> None:
-    noise_CHW = maps()
-    smooth_CHW = np.cumsum(noise_CHW, axis=2)
-    assert len(encode_noise(noise_CHW)[0]) < noise_CHW.size
-    assert len(encode_noise(smooth_CHW)[0]) < len(encode_noise(noise_CHW)[0])
+def test_a_blob_takes_about_half_a_byte_per_value() -> None:
+    noise_CHW = np.random.default_rng(1).normal(size=(64, 24, 32)).astype(np.float32)
+    assert 8 * len(encode_noise(noise_CHW)[0]) / noise_CHW.size < 4.5
 
 
-def test_channels_of_other_magnitude_do_not_disturb_each_other() -> None:
-    noise_CHW = maps()
-    louder = noise_CHW.copy()
-    louder[2] *= 1000
-    quiet, loud = (decode_noise(*encode_noise(n), SHAPE) for n in (noise_CHW, louder))
-    assert np.array_equal(quiet[[0, 1, 3, 4, 5]], loud[[0, 1, 3, 4, 5]])
-
-
-def test_codes_reach_both_ends_and_wrap_around_in_between() -> None:
-    noise_CHW = np.tile(np.array([[[127, -127, 126, -1, 0, 1, 127]]], np.float32), (2, 3, 1))
-    noise_CHW[1] *= -0.5
-    decoded = decode_noise(*encode_noise(noise_CHW), (2, 3, 7))
-    step = max(noise_CHW[0].std() / 8, 1)
-    assert np.abs(decoded[0] - noise_CHW[0]).max() <= step / 2
-    assert np.allclose(decoded[1], -0.5 * decoded[0])
+def test_codes_reach_both_ends() -> None:
+    noise_CHW = np.zeros((1, 40, 40), np.float32)
+    noise_CHW[0, 3, 4], noise_CHW[0, 5, 6], noise_CHW[0, 7, 8] = 127, -127, 1
+    decoded = decode_noise(*encode_noise(noise_CHW), (1, 40, 40))
+    assert np.allclose(decoded, noise_CHW, atol=0.5)
+    assert decoded.max() == -decoded.min() == pytest.approx(127, abs=0.5)
 
 
 def test_constant_and_zero_channels_survive() -> None:
