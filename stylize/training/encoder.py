@@ -129,7 +129,7 @@ class Evaluation:
         """Return `heldout_psnr` in dB, or nothing when no picture is held out."""
         trainer, average = self.trainer, self.trainer.average
         psnr = heldout_psnr(average, self.heldout) if self.heldout else None
-        shown = self.heldout or trainer.pictures
+        shown = self.heldout if self.heldout and len(self.heldout) >= GRID_PICTURES else trainer.pictures
         count = min(len(shown), GRID_PICTURES)
         grid = swap_grid(average, shown.whole([i * len(shown) // count for i in range(count)]))
         self.record.save_grid(trainer.images, encode(grid, "png"))

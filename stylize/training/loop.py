@@ -13,7 +13,9 @@ from stylize.training.events import Say, TrainingEvent, note
 from stylize.training.record import TrainingRecord
 
 LOG_EVERY = 20  # steps between two rows of losses
-EVALUATIONS = 30  # in a whole run
+EVALUATIONS = 30  # in a whole run, or more in a long one
+LONGEST_WAIT = 50_000  # images between two evaluations
+SPELLED = {"heldout_psnr": "held-out PSNR {:.2f} dB"}
 
 
 class Trainer(Protocol):
@@ -93,8 +95,8 @@ class TrainingLoop:
         bad = [name for name, value in figures.items() if not math.isfinite(value)]
         if bad:
             raise FatalError(
-                f"after {trainer.images} images the loss {bad[0]!r} is no longer finite: lower --lr and begin anew "
-                "with --overwrite"
+                f"after {trainer.images} images the loss {bad[0]!r} is no longer finite: begin anew with a lower --lr, "
+                f"or go on from {self.record.weights} in another folder with --init"
             )
         self.record.rows.append(
             {"step": float(trainer.step), "images": float(trainer.images), "lr": trainer.lr} | figures
@@ -102,15 +104,15 @@ class TrainingLoop:
         self.say(TrainingEvent(images=trainer.images, total=trainer.total, images_per_second=rate, figures=figures))
 
     def _evaluation_due(self, before: int) -> bool:
-        part = self.trainer.total / EVALUATIONS
+        part = min(self.trainer.total / EVALUATIONS, LONGEST_WAIT)
         return before // part < self.trainer.images // part or self.trainer.images >= self.trainer.total
 
     def _evaluate(self) -> Mapping[str, float]:
         figures = self.evaluate()
         self.record.rows[-1] |= figures
         self.record.save_losses()
-        told = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in figures.items())
-        self._note(f"{self.trainer.images} images: {told}" if told else f"{self.trainer.images} images: saved", figures)
+        told = ", ".join(SPELLED.get(name, name + " {:.2f}").format(value) for name, value in figures.items())
+        self._note(f"{self.trainer.images} images: {told or 'weights and grid are written'}", figures)
         return figures
 
     def _note(self, message: str, figures: Mapping[str, float] | None = None) -> None:

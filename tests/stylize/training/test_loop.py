@@ -88,6 +88,15 @@ def test_rows_and_evaluations_follow_from_the_configuration(tmp_path: Path, monk
     assert ["quality" in row for row in rows.rows] == [False, False, True, False, True]
 
 
+def test_a_long_run_is_evaluated_more_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVALUATIONS", 1)
+    monkeypatch.setattr(module, "LONGEST_WAIT", 100)
+    run(tmp_path)
+    record = TrainingRecord(Storage(tmp_path))
+    record.load_checkpoint()
+    assert [row["images"] for row in record.rows if "quality" in row] == [160, 240, 320, 400]
+
+
 def test_a_finished_run_trains_no_more(tmp_path: Path) -> None:
     _, first = run(tmp_path)
     table = (tmp_path / "losses.csv").read_bytes()
