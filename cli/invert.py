@@ -31,7 +31,9 @@ from cli import options
 @options.unit_size
 @options.batch_size(8)
 @options.device
+@options.engine
 @options.workers
+@options.gpus_per_worker
 @options.io_threads
 @options.max_failures
 @options.retry_failed

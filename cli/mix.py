@@ -49,7 +49,9 @@ from cli import options
 @options.seed
 @options.batch_size(8)
 @options.device
+@options.engine
 @options.workers
+@options.gpus_per_worker
 @options.io_threads
 @options.max_failures
 @options.retry_failed

@@ -16,6 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
 NOISE_MODES = ("int8", "fp16")
 SIZES = ("source", "model")
+ENGINES = ("auto", "local", "ray")
 PRESETS = ("light", "paper")
 
 
@@ -137,8 +138,31 @@ def batch_size(default: int) -> Callable[[F], F]:
 unit_size = click.option(
     "--unit-size", metavar="N", type=click.IntRange(1), default=32, show_default=True, help="Images per unit of work."
 )
+engine = combined(
+    click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="auto",
+        show_default=True,
+        help="Run in this process, or on a Ray cluster; auto is ray when a cluster is named, by --address or "
+        "RAY_ADDRESS, or --gpus-per-worker is given.",
+    ),
+    click.option(
+        "--address", metavar="HOST:PORT", help="The Ray cluster.  [default: RAY_ADDRESS, or a new one on this machine]"
+    ),
+)
 workers = click.option(
-    "--workers", metavar="N", type=click.IntRange(1), default=2, show_default=True, help="Units in flight at once."
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Units in flight here, or Ray processes, each with two.  [default: by the number of cores, or all that the "
+    "cluster has room for]",
+)
+gpus_per_worker = click.option(
+    "--gpus-per-worker",
+    metavar="N",
+    type=click.FloatRange(0),
+    help="GPUs of each Ray process, such as 1, 0.5 or 0.  [default: 1 if the cluster has any]",
 )
 io_threads = click.option(
     "--io-threads",

@@ -42,7 +42,9 @@ def mix(
     batch_size: int = 8,
     device: str | None = None,
     engine: str = "auto",
+    address: str | None = None,
     workers: int | None = None,
+    gpus_per_worker: float | None = None,
     io_threads: int | None = None,
     max_failures: int = 0,
     retry_failed: bool = False,
@@ -69,7 +71,8 @@ def mix(
         seed: start of all randomness.
         batch_size: pictures per pass of the model; halved when memory does not suffice.
         device: torch device; by default the GPU if there is one.
-        engine, workers: what runs the units, and how many are in flight.
+        engine, address, workers, gpus_per_worker: what runs the units, where, and how many at once (see
+            `pipelines.engines.make_engine`).
         io_threads: threads per worker that read, recolour, encode and write.
         max_failures: with more failed pictures than this the summary's exit code is 3.
         retry_failed: also try the pictures again that failed in an earlier session.
@@ -92,7 +95,7 @@ def mix(
     _check_weights(where, contents, storage_options)
     wanted = MixPlan(split=split, limit=limit, per_image=per_image, seed=seed, resized=size == "model")
     work, pool = wanted.build(contents, exemplars)
-    if per_image >= pool:
+    if per_image > pool - (exemplars is None):  # of the same dataset, one is the picture itself
         on_event(Note(text=f"{per_image} copies of each picture and {pool} exemplars: some copies will be alike"))
     fingerprint = Fingerprint(
         kind="mix",
@@ -139,7 +142,7 @@ def mix(
         storage,
         fingerprint,
         spec,
-        engine=make_engine(engine, workers=workers),
+        engine=make_engine(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device),
         files={PLAN: work.data},
         on_event=on_event,
         overwrite=overwrite,
