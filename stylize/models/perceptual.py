@@ -94,7 +94,10 @@ class EfficientNetFeatures(nn.Module):
 
 
 class FeatureDistance(nn.Module):
-    """Mean squared distance of unit-normalised features, summed over layers (the form of LPIPS, arXiv 1801.03924)."""
+    """Squared distance of unit-normalised features, averaged over pixels and layers.
+
+    The form and the scale of LPIPS (arXiv 1801.03924), so that the same weight serves either.
+    """
 
     name = "efficientnet-lite0"
 
@@ -107,7 +110,7 @@ class FeatureDistance(nn.Module):
         with torch.no_grad():
             targets = self.features(b_BCHW)
         pairs = zip(self.features(a_BCHW), targets, strict=True)
-        return torch.stack([(_unit(a) - _unit(b)).square().sum(dim=1).mean(dim=(1, 2)) for a, b in pairs]).sum(dim=0)
+        return torch.stack([(_unit(a) - _unit(b)).square().sum(dim=1).mean(dim=(1, 2)) for a, b in pairs]).mean(dim=0)
 
 
 class LpipsDistance(nn.Module):

@@ -48,7 +48,7 @@ class EncoderTraining:
     crop: float = 0.7
     l1: float = 4.0
     mse: float = 1.0
-    perceptual: float = 0.25
+    perceptual: float = 1.25
     adversarial: float = 0.0
     feature_matching: float = 0.0
     r1: float = 0.1
