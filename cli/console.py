@@ -34,6 +34,10 @@ class Pace:
         self._clock = clock
         self._start = self._last = clock()
 
+    def restart(self) -> None:
+        """Begin to take the time now."""
+        self._start = self._last = self._clock()
+
     def add(self, count: int) -> None:
         """Count pieces as done now."""
         self.today += count
@@ -203,7 +207,7 @@ class RunListener:
             case RunStarted():
                 self._begin(event)
             case WorkersChanged():
-                self._shown.note(f"{event.workers} workers take units now")
+                self._crew(event)
             case UnitDone():
                 self._count(event)
             case UnitRetried():
@@ -219,6 +223,13 @@ class RunListener:
         self._pace = Pace(event.inputs, before)
         if event.todo:
             self._shown.start(event.kind, self._noun, self._pace)
+
+    def _crew(self, event: WorkersChanged) -> None:
+        """Show how many are at work. Until the first unit they were loading weights, which says nothing about speed."""
+        self._pace.detail = f"{event.workers} worker{'' if event.workers == 1 else 's'}"
+        if not self._pace.today:
+            self._pace.restart()
+        self._shown.update()
 
     def _count(self, event: UnitDone) -> None:
         outcome = event.outcome

@@ -2,8 +2,9 @@
 
 `session.json` holds who writes (host, process, a random token) and a beat that the holder counts up every few seconds.
 It is created exclusively, so of two sessions that start at the same moment one wins, and goes when the session ends.
-When a killed session left it behind, the next one on the same host sees that the process is gone; on another host it
-watches the beat, which needs no agreement of clocks, and takes over when it has stood still for long enough.
+When a killed session left it behind, the next one on the same host sees that the process is gone, even if another has
+its number by now, as in a container that was started again. On another host it watches the beat, which needs no
+agreement of clocks, and takes over when it has stood still for long enough.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from pipelines.events import Event, Note, ignore
@@ -72,8 +74,9 @@ class Lease:
         return bool(_read(self._storage).get("token") == self._token)
 
     def _record(self) -> bytes:
-        who = {"beat": self._beats, "host": socket.gethostname(), "pid": os.getpid(), "token": self._token}
-        return json.dumps(who, sort_keys=True).encode() + b"\n"
+        who = {"beat": self._beats, "host": socket.gethostname(), "machine": machine(), "token": self._token}
+        process = {"born": born(os.getpid()), "pid": os.getpid()}
+        return json.dumps(who | process, sort_keys=True).encode() + b"\n"
 
 
 @contextmanager
@@ -103,7 +106,7 @@ def _outlive(storage: Storage, on_event: Callable[[Event], None], dead: float) -
         _remove(storage, holder)
         return
     where = f"host {holder.get('host')}, process {holder.get('pid')}"
-    if holder.get("host") != socket.gethostname():
+    if holder.get("machine") != machine():
         on_event(Note(text=f"waiting {dead:.0f} s to see whether the session of {where} is still alive"))
         if _stands_still(storage, holder, dead):
             _remove(storage, holder)
@@ -116,9 +119,28 @@ def _remove(storage: Storage, holder: dict[str, Any]) -> None:
         storage.remove(LEASE)
 
 
+def machine() -> str:
+    """Return what process numbers belong to: this start of this machine, and this container of it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()  # no Linux
+
+
+def born(pid: int) -> str:
+    """Return when a process began, in ticks of the machine; empty when it is gone or the system does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
 def _process_is_gone(holder: dict[str, Any]) -> bool:
-    if holder.get("host") != socket.gethostname():
+    if holder.get("machine") != machine():
         return False
+    if holder.get("born") != born(int(holder["pid"])):
+        return True
     try:
         os.kill(int(holder["pid"]), 0)
     except ProcessLookupError:

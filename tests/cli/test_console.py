@@ -107,8 +107,8 @@ def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     with console.listening() as tell:
         tell(StageStarted(number=3, total=7, text="invert: pictures into codes"))
         tell(Note(text="layout camvid"))
-        tell(WorkersChanged(workers=4))
         tell(RunStarted(kind="invert", units=4, done=2, todo=2, inputs=40))
+        tell(WorkersChanged(workers=4))
         tell(UnitRetried(unit=3, attempt=1, wait=2.0, reason="OSError: gone"))
         tell(outcome(9, "val/a"))
         tell(outcome(10))
@@ -116,12 +116,22 @@ def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[:-1] == [
         "[3/7] invert: pictures into codes",
         "layout camvid",
-        "4 workers take units now",
         "invert: 2 of 4 units are done already, 2 to do",
         "unit 3 died (OSError: gone); attempt 2 in 2.0 s",
         "failed: val/a: truncated: no end",
     ]
     assert lines[-1].startswith("invert: 40 of 40 images, ")
+    assert lines[-1].endswith(", 4 workers")
+
+
+def test_the_start_of_workers_does_not_count_as_work() -> None:
+    clock = Clock()
+    pace = Pace(40, clock=clock)
+    clock.now += 60
+    pace.restart()
+    clock.now += 2
+    pace.add(10)
+    assert pace.rate == 5.0
 
 
 def test_a_finished_run_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.engine_local import LocalEngine
-from pipelines.lease import LEASE, hold
+from pipelines.lease import LEASE, born, hold, machine
 from pipelines.run import execute
 from pipelines.units import Unit
 from stylize.errors import ConfigurationError, FatalError
@@ -25,7 +25,8 @@ from tests.pipelines.helpers import CountingSpec, counting_print
 def leave(root: Path, **fields: object) -> None:
     """Write the lease of somebody else."""
     root.mkdir(exist_ok=True)
-    (root / LEASE).write_text(json.dumps({"beat": 3, "host": socket.gethostname(), "pid": 1, "token": "x", **fields}))
+    here = {"host": socket.gethostname(), "machine": machine(), "pid": 1, "born": born(1)}
+    (root / LEASE).write_text(json.dumps({"beat": 3, "token": "x", **here, **fields}))
 
 
 def test_the_lease_is_there_while_held_and_gone_after(tmp_path: Path) -> None:
@@ -68,20 +69,35 @@ def test_of_many_that_start_together_one_wins(tmp_path: Path) -> None:
 
 def test_a_killed_session_of_this_host_is_outlived_at_once(tmp_path: Path) -> None:
     process = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    leave(tmp_path, pid=int(process.stdout))
+    leave(tmp_path, pid=int(process.stdout), born="1")
     with hold(Storage(tmp_path), dead=1000):
         assert json.loads((tmp_path / LEASE).read_text())["pid"] == os.getpid()
 
 
+def test_a_killed_session_is_outlived_though_its_number_was_given_again(tmp_path: Path) -> None:
+    leave(tmp_path, pid=os.getpid(), born="1")  # as in a container whose main process was started again
+    with hold(Storage(tmp_path), dead=1000):
+        assert json.loads((tmp_path / LEASE).read_text())["born"] == born(os.getpid()) != "1"
+
+
+def test_a_machine_of_the_same_name_is_another(tmp_path: Path) -> None:
+    leave(tmp_path, machine="other", pid=os.getpid(), born="1")
+    timer = threading.Timer(0.1, lambda: leave(tmp_path, machine="other", pid=os.getpid(), born="1", beat=4))
+    timer.start()
+    with pytest.raises(ConfigurationError, match="another session"), hold(Storage(tmp_path), dead=1.5):
+        raise AssertionError("taken from a living session")
+    timer.join()
+
+
 def test_a_session_of_another_host_is_outlived_when_its_beat_stands_still(tmp_path: Path) -> None:
-    leave(tmp_path, host="elsewhere")
+    leave(tmp_path, host="elsewhere", machine="other")
     with hold(Storage(tmp_path), dead=0.05):
         assert json.loads((tmp_path / LEASE).read_text())["host"] == socket.gethostname()
 
 
 def test_a_session_of_another_host_that_beats_is_respected(tmp_path: Path) -> None:
-    leave(tmp_path, host="elsewhere")
-    timer = threading.Timer(0.1, lambda: leave(tmp_path, host="elsewhere", beat=4))
+    leave(tmp_path, host="elsewhere", machine="other")
+    timer = threading.Timer(0.1, lambda: leave(tmp_path, host="elsewhere", machine="other", beat=4))
     timer.start()
     with pytest.raises(ConfigurationError, match="host elsewhere"), hold(Storage(tmp_path), dead=1.5):
         raise AssertionError("taken from a living session")
