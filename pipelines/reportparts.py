@@ -1,0 +1,133 @@
+"""Blocks that the reports of all stages share: state, seconds by stage, failures, and what the run is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.summary import Summary
+from pipelines.survey import Survey
+from stylize import __version__
+from stylize.charts import bars
+from stylize.markup import Child, Html
+from stylize.reporting import code, footer, masthead, remark, section, table, text, tiles
+
+DAY = 86_400
+
+
+def head(survey: Survey, lead: Child) -> Html:
+    """Return the head of a run's report."""
+    name = "/".join(survey.storage.url.rstrip("/").split("/")[-2:])
+    return masthead(f"stylize {survey.run['kind']}", name, lead, badge=survey.state, fine=survey.finished)
+
+
+def unfinished(survey: Survey) -> Html | None:
+    """Return a remark when the run is not at its end."""
+    if survey.finished:
+        return None
+    kind = survey.run["kind"]
+    return remark(
+        f"This run is not finished. What follows is of the {count(len(survey.units), 'unit')} of "
+        f"{survey.run['units']} done so far; the same stylize {kind} command again goes on."
+    )
+
+
+def figures_of(survey: Survey, *first: tuple[str, str]) -> Html:
+    """Return the large figures: those given, then failures and speed, which every run has."""
+    total = survey.total
+    lines = [*first, (number(total.failed), "failed")]
+    seconds = survey.span[1] - survey.span[0]
+    if seconds > 0 and seconds < 30 * DAY:
+        lines.append((f"{(total.rows + total.failed) / seconds:.1f}/s", f"in {spell(seconds)}, pauses included"))
+    return tiles(lines)
+
+
+def time_by_stage(total: Summary) -> Html | None:
+    """Return where the time went, or None when nothing was timed."""
+    spent = sum(total.seconds.values())
+    if not spent:
+        return None
+    stages = sorted(total.seconds.items(), key=lambda item: -item[1])
+    shown = {name: (value, f"{spell(value)}, {100 * value / spent:.0f} %") for name, value in stages}
+    return section(
+        "Seconds by stage", bars(shown), lead="Summed over threads, so that they may exceed the time it took."
+    )
+
+
+def failures(total: Summary) -> Html | None:
+    """Return what failed and why, or None."""
+    if not total.failed:
+        return None
+    causes = {cause: (amount, number(amount)) for cause, amount in total.causes.items()}
+    lines = [(code(failure.id), failure.kind, failure.reason) for failure in total.failures]
+    rest = total.failed - len(lines)
+    more = text(f"{number(rest)} more are in manifest.json, or in the commit records.") if rest > 0 else None
+    return section(
+        "Failures",
+        bars(causes),
+        table(("input", "kind", "reason"), lines, numeric=False),
+        more,
+        lead="These inputs are missing from the output. Mend them and run the same command with --retry-failed.",
+    )
+
+
+def identity(survey: Survey, sources: Mapping[str, Any]) -> Html:
+    """Return what the run is: its sources, configuration, weights and versions."""
+    run = survey.run
+    named = {name: value for name, value in sources.items() if value is not None}
+    settings = {name: value for name, value in run["configuration"].items() if value is not None}
+    shown = {
+        **named,
+        **{f"{name} (as compared)" if name in named else name: value for name, value in settings.items()},
+        "weights (sha256)": run["weights"],
+        "inputs": f"{run['inputs']['rows']} in {run['units']} units, sha256 {run['inputs']['sha256'][:16]}",
+        "versions": "; ".join(_versions(v) for v in run["versions"]),
+    }
+    lines: Sequence[Sequence[Child]] = [(name, code(_plain(value))) for name, value in shown.items()]
+    return section("What this run is", table((), lines, numeric=False))
+
+
+def small_print(survey: Survey) -> Html:
+    """Return the last lines of a page."""
+    written = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return footer(f"Written by stylize {__version__} on {written} from the records of ", code(survey.storage.url), ".")
+
+
+def number(value: float) -> str:
+    """Spell a count with thin groups of thousands."""
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def count(value: int, noun: str) -> str:
+    """Spell a number of things: `1 unit`, `13 units`."""
+    return f"{number(value)} {noun}" + ("" if value == 1 else "s")
+
+
+def size(value: float) -> str:
+    """Spell a number of bytes in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def spell(seconds: float) -> str:
+    """Spell a duration: `8.2 s`, `48 s`, `4 min 10 s`, `2 h 05 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_plain(part) for part in value)
+    return str(value)

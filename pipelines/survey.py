@@ -1,0 +1,69 @@
+"""What the records of a run say, read in one pass: totals, its weakest units, when it was worked on, its state."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines import commits
+from pipelines.commits import Commit
+from pipelines.fingerprint import MANIFEST, load
+from pipelines.summary import Summary, Totals
+from stylize.storage import Storage
+
+WEAKEST = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A run as its records tell it. `units` are those committed, `weakest` those with the lowest PSNR, worst first.
+
+    `span` is from the first unit's beginning to the last one's end, in seconds since 1970; (0, 0) before any.
+    """
+
+    storage: Storage
+    run: Mapping[str, Any]
+    finished: bool
+    total: Summary
+    units: Sequence[int]
+    weakest: Sequence[int]
+    span: tuple[float, float]
+
+    @property
+    def state(self) -> str:
+        """The state in a few words."""
+        return "finished" if self.finished else f"unfinished: {len(self.units)} of {self.run['units']} units"
+
+
+def survey(storage: Storage) -> Survey:
+    """Read the records of a run, finished or not; raises `ConfigurationError` when there is none."""
+    run, totals, weak = load(storage), Totals(), []
+    units = sorted(commits.committed(storage))
+    begun, ended = [], []
+    for commit in commits.read_many(storage, units):
+        totals.add(commit)
+        weak.append((_lowest(commit), commit.unit))
+        if commit.span[1]:
+            begun.append(commit.span[0])
+            ended.append(commit.span[1])
+    return Survey(
+        storage=storage,
+        run=run,
+        finished=storage.exists(MANIFEST),
+        total=totals.summary(kind=run["kind"], url=storage.url),
+        units=units,
+        weakest=[unit for _, unit in heapq.nsmallest(WEAKEST, weak)],
+        span=(min(begun, default=0.0), max(ended, default=0.0)),
+    )
+
+
+def distribution(figures: Mapping[str, float], name: str) -> dict[float, float]:
+    """Return the histogram of a figure, value -> count (see `pipelines.figures`)."""
+    return {float(key.split("@")[1]): count for key, count in figures.items() if key.startswith(f"{name}@")}
+
+
+def _lowest(commit: Commit) -> float:
+    """Return the lowest PSNR of a unit by its histogram, so that the worst pictures are found without their shards."""
+    return min(distribution(commit.figures, "psnr"), default=float("inf"))

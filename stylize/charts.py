@@ -1,0 +1,100 @@
+"""Charts of a report, drawn with plain boxes so that they fit any screen: bars, histograms, before and after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from stylize.markup import Child, Html, tag
+
+COLUMNS = 32  # about as many as a histogram may have
+MARGIN = 0.08  # share of a plot's width in which a text would reach over its edge
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+
+
+def bars(values: Mapping[str, tuple[float, str]], *, long_names: bool = False) -> Html:
+    """Return horizontal bars, the longest full: name -> (length, the text beside it). `long_names` get more room."""
+    longest = max((value for value, _ in values.values()), default=0.0) or 1.0
+    lines = [
+        tag(
+            "div",
+            tag("span", name),
+            tag("span", tag("i", style=f"width:{_percent(value / longest)}"), class_="track"),
+            tag("b", spelled),
+        )
+        for name, (value, spelled) in values.items()
+    ]
+    return tag("div", *lines, class_="bars long" if long_names else "bars")
+
+
+def histogram(counts: Mapping[float, float], unit: str, *, marks: Mapping[str, float] | None = None) -> Html:
+    """Return a histogram of value -> count, its bins joined to some thirty; `marks` are values to point out by name."""
+    low, width, heights = _binned(counts)
+    if not heights:
+        return tag("p", "nothing to show")
+    high, highest = low + width * len(heights), max(heights)
+    columns = [
+        tag(
+            "i",
+            style=f"height:{_percent(height / highest)}",
+            title=f"{_short(low + width * place)} to {_short(low + width * (place + 1))} {unit}: {height:.0f}",
+        )
+        for place, height in enumerate(heights)
+    ]
+    lines = [
+        _mark(f"{name} {value:.1f}", (value - low) / (high - low))
+        for name, value in (marks or {}).items()
+        if low <= value <= high
+    ]
+    ends = tag("div", tag("span", f"{_short(low)} {unit}"), tag("span", f"{_short(high)} {unit}"), class_="ends")
+    plot = tag("div", tag("div", *columns, class_="columns"), tag("div", *lines, class_="marks"), class_="plot")
+    return tag("div", plot, ends, class_="histogram")
+
+
+def dumbbells(rows: Sequence[tuple[str, float, float, Child]], unit: str, names: tuple[str, str]) -> Html:
+    """Return a line per row from a value before to one after on a common scale: (name, before, after, remark)."""
+    values = [value for _, before, after, _ in rows for value in (before, after) if math.isfinite(value)]
+    low, high = math.floor(min(values, default=0.0) - 0.5), math.ceil(max(values, default=1.0) + 0.5)
+    key = tag("p", tag("i", class_="before"), names[0], tag("i", class_="after"), names[1], class_="key")
+    lines = [_dumbbell(name, before, after, remark, low, high) for name, before, after, remark in rows]
+    ends = tag("span", tag("span", f"{low} {unit}"), tag("span", f"{high} {unit}"), class_="ends")
+    return tag("div", key, *lines, tag("div", tag("span"), ends, tag("b"), class_="scale"), class_="dumbbells")
+
+
+def _mark(text: str, place: float) -> Html:
+    """Return a dashed line with its text above it, the text kept within the plot."""
+    side = "first" if place < MARGIN else "last" if place > 1 - MARGIN else None
+    return tag("span", tag("em", text, class_=side), style=f"left:{_percent(place)}")
+
+
+def _dumbbell(name: str, before: float, after: float, remark: Child, low: float, high: float) -> Html:
+    start, end = ((value - low) / (high - low) for value in (before, after))
+    left, right = min(start, end), max(start, end)
+    line = tag("i", class_="line", style=f"left:{_percent(left)};width:{_percent(right - left)}")
+    dots = [
+        tag("i", class_=kind, style=f"left:{_percent(place)}", title=f"{value:.1f}")
+        for kind, place, value in (("before", start, before), ("after", end, after))
+    ]
+    return tag("div", tag("span", name), tag("span", line, *dots, class_="track"), tag("b", remark))
+
+
+def _binned(counts: Mapping[float, float]) -> tuple[float, float, list[float]]:
+    """Join bins to at most `COLUMNS` of a round width; return the lowest edge, the width and the heights."""
+    if not counts:
+        return 0.0, 1.0, []
+    lowest, highest = min(counts), max(counts)
+    span = highest - lowest
+    width = next((step for step in STEPS if span / step <= COLUMNS), max(span / COLUMNS, STEPS[-1]))
+    first = math.floor(lowest / width + 1e-6)
+    heights = [0.0] * (math.floor(highest / width + 1e-6) - first + 1)
+    for value, count in counts.items():
+        heights[math.floor(value / width + 1e-6) - first] += count
+    return first * width, width, heights
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
