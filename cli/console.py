@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from pipelines.events import Event, Note, RunStarted, StageStarted, UnitDone, UnitRetried, WorkersChanged
+from stylize.spelling import spell as spell
 
 if TYPE_CHECKING:
     from stylize.training.events import TrainingEvent
@@ -167,16 +168,6 @@ def describe(pace: Pace, noun: str) -> str:
         return noun + detail
     rate = f"{pace.rate:.1f}/s" if pace.rate >= 1 else f"{1 / pace.rate:.1f} s each"
     return f"{noun}, {rate}" + (f", {spell(pace.left)} left" if pace.done < pace.total else "") + detail
-
-
-def spell(seconds: float) -> str:
-    """Spell a duration: `8.2 s`, `48 s`, `4 min 10 s`, `2 h 05 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 @contextmanager

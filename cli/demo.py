@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="Which streets.")
 @options.overwrite
 def command(out: str, scenes: int, size: tuple[int, int], model: str, seed: int, overwrite: bool) -> None:
-    """Run the whole story on rendered streets: doctor, invert, mix, verify, and a report.
+    """Run the whole story on rendered streets, from doctor to report.
 
     Streets by day take the style of others at dusk, at night, in fog, rain and snow, and are held against their true
     render in that weather. OUT is the folder `demo` unless named; the same command again goes on where it was.

@@ -16,12 +16,14 @@ from stylize.errors import StylizeError
 COMMANDS = {
     "demo": "cli.demo",
     "doctor": "cli.doctor",
+    "convert": "cli.convert",
     "train-generator": "cli.train_generator",
     "train-encoder": "cli.train_encoder",
     "invert": "cli.invert",
     "mix": "cli.mix",
     "status": "cli.status",
     "verify": "cli.verify",
+    "report": "cli.report",
     "scenes": "cli.scenes",
 }
 INTERRUPTED = 130

@@ -58,7 +58,7 @@ from cli import options
 @options.overwrite
 @options.storage_options
 def command(cache: str, out: str, **more: Any) -> int:
-    """Write stylized copies of a cache's images, with their labels, as a dataset like the one it came from.
+    """Write stylized copies of a cache's images, with their labels.
 
     CACHE is what `invert` wrote; OUT gets the dataset's own folders and file names, labels byte for byte. Without
     --styles every image takes the style of another one of CACHE.

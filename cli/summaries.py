@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.console import spell
+from stylize.spelling import count as count
+from stylize.spelling import size as size
+from stylize.spelling import spell
 
 if TYPE_CHECKING:
     from pipelines.summary import Summary
@@ -26,20 +28,6 @@ def show_unreadable(pictures: Sequence[tuple[str, str]]) -> None:
     """Print a line on stderr for each `(id, reason)` that a training had to leave out."""
     for name, reason in pictures:
         click.echo(f"failed: {name}: {reason}", err=True)
-
-
-def count(number: int, noun: str) -> str:
-    """Spell a number of things: `1 unit`, `13 units`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def size(number: float) -> str:
-    """Spell a number of bytes in decimal units: `812 B`, `1.3 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
 
 
 def _times(summary: Summary) -> list[str]:

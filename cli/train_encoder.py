@@ -54,7 +54,7 @@ def command(
     new_generator: tuple[int, int] | None,
     **more: Any,
 ) -> None:
-    """Train the masked noise encoder for a generator and write a model bundle into OUT.
+    """Train the encoder of a generator and write a model bundle into OUT.
 
     DATASET is a folder or URL of pictures; labels are not looked at. The same command again continues from the last
     checkpoint. Give exactly one of --generator, --init and --new-generator.

@@ -22,6 +22,8 @@ FACES = {
     "train-encoder": ("stylize.training.encoder", "train_encoder", {"on_event", "training"}),
     "train-generator": ("stylize.training.generator", "train_generator", {"on_event", "training"}),
     "demo": ("pipelines.demo", "demo", {"on_event"}),
+    "report": ("pipelines.report", "report", set()),
+    "convert": ("stylize.models.convert", "convert", set()),
     "doctor": ("stylize.datasets.doctor", "diagnose", {"progress"}),
 }
 # Arguments of another name or kind on the command line.
