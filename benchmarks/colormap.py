@@ -15,7 +15,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,9 @@ VARIANTS: dict[str, Variant] = {
     "guided filter r3 to identity": guided_filter(3, 4e-3, towards="identity"),
     "guided filter r3 to global": guided_filter(3, 4e-3, towards="global"),
     "guided filter r6 to global": guided_filter(6, 4e-3, towards="global"),
+    "grid, coarse": grid(ColorMapConfig(levels=ColorMapConfig().levels[:2])),
+    "grid, middle": grid(ColorMapConfig(levels=ColorMapConfig().levels[:3])),
+    "grid, no luma": grid(ColorMapConfig(levels=tuple(replace(level, bins=1) for level in ColorMapConfig().levels))),
     "grid as shipped": grid(ColorMapConfig()),
 }
 

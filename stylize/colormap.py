@@ -24,6 +24,8 @@ from stylize.images import Pixels
 
 LUMA = (0.299, 0.587, 0.114)
 FEATURES = 4  # red, green, blue, one
+PAIRS = tuple((i, j) for i in range(FEATURES) for j in range(i, FEATURES))
+FLAT = 1e-3  # variance of luma in [-1, 1], between flat and textured; noise of two grey levels has 2.5e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +33,13 @@ class Level:
     """One grid: `bins` of luma, `rows` over the height (columns keep the cells square).
 
     `prior` is how many pixels' worth of evidence the coarser level counts for, as a share of an average cell's pixels.
+    `flat` is the weight of pixels without texture around them: blank skies mostly show the blotches of a synthesis.
     """
 
     bins: int
     rows: int
     prior: float
+    flat: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +49,11 @@ class ColorMapConfig:
     levels: tuple[Level, ...] = (
         Level(bins=1, rows=1, prior=0.1),
         Level(bins=4, rows=3, prior=0.1),
-        Level(bins=8, rows=12, prior=0.1),
+        Level(bins=6, rows=12, prior=0.1, flat=0.1),
+        Level(bins=6, rows=24, prior=0.5, flat=0.1),
     )
     ridge: float = 4e-3
-    spread: float = 0.7  # sigma of a cell's window, in cells
+    spread: float = 0.5  # sigma of a cell's window, in cells
     tile_rows: int = 64
 
 
@@ -63,29 +68,42 @@ class ColorMap:
     tile_rows: int
 
     def apply(self, source_HWC: Pixels) -> Pixels:
-        """Return the recoloured source, [H, W, 3] uint8, at any size; memory beyond the result is a few rows'."""
+        """Return the recoloured source, [H, W, 3] uint8, at any size; memory beyond the result is a few rows'.
+
+        The height of a pixel is that of its whole row, so the grid is interpolated to the row first, once for all its
+        pixels; what is left per pixel is bilinear, in luma and x, which PyTorch vectorises (trilinear it does not).
+        """
         height, width, _ = source_HWC.shape
+        bins, rows, columns = self.grid.shape[1:]
         result = np.empty_like(source_HWC)
-        columns_W = _centres(width, self.grid.shape[3]).float()
-        rows_H = _centres(height, self.grid.shape[2]).float()
-        for rows in _tiles(height, self.tile_rows):
-            tile = torch.from_numpy(source_HWC[rows]).permute(2, 0, 1).to(torch.float32) / 127.5 - 1
-            changed = tile + self._change(tile, rows_H[rows], columns_W)
-            result[rows] = changed.add_(1).mul_(127.5).round_().clamp_(0, 255).byte().permute(1, 2, 0).numpy()
+        by_row = self.grid.permute(2, 0, 1, 3).contiguous()
+        upper_H, share_H = _neighbours(height, rows)
+        columns_W = _unit(_centres(width, columns).float(), columns)
+        for tile in _tiles(height, self.tile_rows):
+            tile_CHW = torch.from_numpy(np.ascontiguousarray(source_HWC[tile].transpose(2, 0, 1), dtype=np.float32))
+            tile_CHW.mul_(1 / 127.5).sub_(1)
+            upper, share = upper_H[tile], share_H[tile, None, None, None]
+            maps_HFLX = torch.lerp(by_row[upper], by_row[(upper + 1).clamp(max=rows - 1)], share)
+            changed_HWC = self._changed(tile_CHW, maps_HFLX, columns_W)
+            result[tile] = changed_HWC.add_(1).mul_(127.5).round_().clamp_(0, 255).byte().numpy()
         return result
 
-    def _change(self, tile_CHW: Tensor, rows_H: Tensor, columns_W: Tensor) -> Tensor:
-        bins, rows, columns = self.grid.shape[1:]
-        luma_HW = _luma(tile_CHW)
-        where = torch.stack(
-            torch.broadcast_tensors(
-                _unit(columns_W, columns)[None, :], _unit(rows_H, rows)[:, None], luma_HW if bins > 1 else luma_HW * 0
-            ),
-            dim=-1,
-        )
-        maps = F.grid_sample(self.grid[None], where[None, None], padding_mode="border", align_corners=True)
-        gains_FCHW = maps.view(FEATURES, 3, *luma_HW.shape)
-        return torch.einsum("fchw,fhw->chw", gains_FCHW[:3], tile_CHW) + gains_FCHW[3]
+    def _changed(self, tile_CHW: Tensor, maps_HFLX: Tensor, columns_W: Tensor) -> Tensor:
+        """Return the recoloured tile [H, W, 3], given the maps of each row over luma and columns."""
+        _, height, width = tile_CHW.shape
+        where = torch.zeros(height, 1, width, 2)
+        where[..., 0] = columns_W
+        if maps_HFLX.shape[2] > 1:
+            where[:, 0, :, 1] = _luma(tile_CHW)
+        maps = F.grid_sample(maps_HFLX, where, padding_mode="border", align_corners=True)
+        gains_HFCW = maps.view(height, FEATURES, 3, width)
+        result_HWC = torch.empty(height, width, 3)
+        for channel in range(3):
+            change_HW = gains_HFCW[:, 3, channel]
+            for feature in range(3):
+                change_HW.addcmul_(gains_HFCW[:, feature, channel], tile_CHW[feature])
+            torch.add(tile_CHW[channel], change_HW, out=result_HWC[..., channel])
+        return result_HWC
 
 
 def fit_colormap(
@@ -98,14 +116,9 @@ def fit_colormap(
     config = config or ColorMapConfig()
     base, guide = base_CHW.double(), guide_CHW.double()
     change = styled_CHW.double() - base
-    features = torch.cat([base, torch.ones_like(base[:1])])
     grid = _gains(base, change, config.ridge)
-    for level in config.levels:
-        columns = max(1, round(level.rows * base.shape[2] / base.shape[1]))
-        weights = _Windows(_luma(guide), level.bins, level.rows, columns, config.spread)
-        grid = _fit_level(
-            features, change, weights, _resize(grid, level.bins, level.rows, columns), level, config.ridge
-        )
+    for level, sums in zip(config.levels, _sums(base, change, _luma(guide), config), strict=True):
+        grid = _fit_level(sums, _resize(grid, *sums.shape[1:]), level, config.ridge)
     return ColorMap(grid.flatten(0, 1).float().cpu(), config.tile_rows)
 
 
@@ -123,31 +136,62 @@ def _gains(base_CHW: Tensor, change_CHW: Tensor, ridge: float) -> Tensor:
     return torch.cat([gain_C.diag(), offset_C[None]]).view(FEATURES, 3, 1, 1, 1)
 
 
-class _Windows:
-    """Sums over the cells' windows, Gaussian in y and x, linear in luma; weights of a cell are about 1 on average."""
-
-    def __init__(self, luma_HW: Tensor, bins: int, rows: int, columns: int, spread: float) -> None:
-        height, width = luma_HW.shape
-        self.size = (bins, rows, columns)
-        self._rows = _gaussian(height, rows, spread, luma_HW)
-        self._columns = _gaussian(width, columns, spread, luma_HW)
-        position = (luma_HW + 1) / 2 * (bins - 1)
-        centres = torch.arange(bins, dtype=luma_HW.dtype, device=luma_HW.device)
-        self._luma = (1 - (position[None] - centres[:, None, None]).abs()).clamp(min=0) * bins
-
-    def __call__(self, values_KHW: Tensor) -> Tensor:
-        """Return the weighted sums [K, bins, rows, columns]."""
-        by_bin = [(self._rows @ (values_KHW * luma_HW)) @ self._columns.T for luma_HW in self._luma]
-        return torch.stack(by_bin, dim=1)
+def _texture(luma_HW: Tensor) -> Tensor:
+    """Return how textured the surroundings of each pixel are: near 0 in a blank sky, near 1 on a facade."""
+    padded = F.pad(luma_HW[None, None], (2, 2, 2, 2), mode="replicate")
+    mean, mean_square = F.avg_pool2d(padded, 5, 1)[0, 0], F.avg_pool2d(padded.square(), 5, 1)[0, 0]
+    variance = (mean_square - mean.square()).clamp(min=0)
+    return variance / (variance + FLAT)
 
 
-def _fit_level(
-    features: Tensor, change: Tensor, windows: _Windows, prior: Tensor, level: Level, ridge: float
-) -> Tensor:
+def _sums(base_CHW: Tensor, change_CHW: Tensor, luma_HW: Tensor, config: ColorMapConfig) -> list[Tensor]:
+    """Return per level the sums over the cells' windows [K, bins, rows, columns] of the `_products`.
+
+    Windows are Gaussian in y and x, linear in luma; the weights of a cell are about 1 on average. Value by value, so
+    that memory is a few pictures' and stays in the processor's cache; levels of the same bins and weights share work.
+    """
+    _, height, width = base_CHW.shape
+    windows = []
+    for level in config.levels:
+        columns = max(1, round(level.rows * width / height))
+        windows.append(
+            (_gaussian(height, level.rows, config.spread, luma_HW), _gaussian(width, columns, config.spread, luma_HW))
+        )
+    sums: list[list[Tensor]] = [[] for _ in config.levels]
+    texture_HW = _texture(luma_HW)
+    for bins, flat in {(level.bins, level.flat) for level in config.levels}:
+        weights_LHW = _hats(luma_HW, bins) * (flat + (1 - flat) * texture_HW)
+        for values_HW in _products(base_CHW, change_CHW):
+            binned_LHW = weights_LHW * values_HW
+            for level, (rows, columns), found in zip(config.levels, windows, sums, strict=True):
+                if (level.bins, level.flat) == (bins, flat):
+                    found.append(rows @ binned_LHW @ columns.T)
+    return [torch.stack(found) for found in sums]
+
+
+def _products(base_CHW: Tensor, change_CHW: Tensor) -> Iterator[Tensor]:
+    """Yield feature times feature for each pair of `PAIRS`, then feature times change, feature by feature."""
+    features = [*base_CHW, torch.ones_like(base_CHW[0])]
+    yield from (features[i] * features[j] for i, j in PAIRS)
+    yield from (feature * change_HW for feature in features for change_HW in change_CHW)
+
+
+def _hats(luma_HW: Tensor, bins: int) -> Tensor:
+    """Return the weight of each luma bin [bins, H, W]."""
+    position = (luma_HW + 1) / 2 * (bins - 1)
+    centres = torch.arange(bins, dtype=luma_HW.dtype, device=luma_HW.device)
+    return (1 - (position[None] - centres[:, None, None]).abs()).clamp(min=0) * bins
+
+
+def _fit_level(sums: Tensor, prior: Tensor, level: Level, ridge: float) -> Tensor:
     """Solve one ridge regression per cell, of the change on the features, around the prior's maps."""
-    cells = windows.size[0] * windows.size[1] * windows.size[2]
-    FF = windows((features[:, None] * features[None]).flatten(0, 1)).view(FEATURES, FEATURES, cells).permute(2, 0, 1)
-    FC = windows((features[:, None] * change[None]).flatten(0, 1)).view(FEATURES, 3, cells).permute(2, 0, 1)
+    size = sums.shape[1:]
+    by_cell = sums.flatten(1).T
+    cells = len(by_cell)
+    FF = by_cell.new_empty(cells, FEATURES, FEATURES)
+    for index, (i, j) in enumerate(PAIRS):
+        FF[:, i, j] = FF[:, j, i] = by_cell[:, index]
+    FC = by_cell[:, len(PAIRS) :].reshape(cells, FEATURES, 3)
     evidence = FF[:, 3, 3]
     # The prior enters as made-up pixels: `level.prior` of them with the cell's mean colour, plus, in proportion to all
     # pixels, a spread of `ridge` around it. Cells that saw nothing follow the prior altogether.
@@ -158,7 +202,7 @@ def _fit_level(
     made_up = made_up + spread * (evidence + level.prior)[:, None, None]
     prior_cells = prior.reshape(FEATURES, 3, cells).permute(2, 0, 1)
     maps = torch.linalg.solve(FF + made_up, FC + made_up @ prior_cells)
-    result: Tensor = maps.permute(1, 2, 0).reshape(FEATURES, 3, *windows.size)
+    result: Tensor = maps.permute(1, 2, 0).reshape(FEATURES, 3, *size)
     return result
 
 
@@ -178,6 +222,7 @@ def _gaussian(length: int, cells: int, spread: float, like: Tensor) -> Tensor:
         return torch.ones(1, length, dtype=like.dtype, device=like.device) / length
     distance = _centres(length, cells).to(like)[None] - torch.arange(cells).to(like)[:, None]
     weights = torch.exp(-0.5 * (distance / spread) ** 2)
+    weights[weights < 1e-12] = 0  # far cells would be denormal numbers, which processors are a hundred times slower with
     return weights / weights.sum(1, keepdim=True)
 
 
@@ -185,6 +230,13 @@ def _centres(length: int, cells: int) -> Tensor:
     """Return where each of `length` pixels lies among `cells` cells, in cells, within the centres of the outermost."""
     position = (torch.arange(length, dtype=torch.float64) + 0.5) * (cells / length) - 0.5
     return position.clamp(0, cells - 1)
+
+
+def _neighbours(length: int, cells: int) -> tuple[Tensor, Tensor]:
+    """Return, for each of `length` pixels, the cell before it and its share of the next one."""
+    position = _centres(length, cells)
+    before = position.floor().clamp(max=max(cells - 2, 0))
+    return before.long(), (position - before).float()
 
 
 def _unit(position: Tensor, cells: int) -> Tensor:
