@@ -85,7 +85,7 @@ def modulated_pointwise(x_BCHW: Tensor, weight_OI11: Tensor, style_BI: Tensor, b
     """Apply a 1x1 kernel scaled by a style per picture, and a bias: with few outputs, scaling the kernel is cheaper."""
     kernel_BOI = weight_OI11[:, :, 0, 0] * style_BI[:, None, :]
     out_BOP = torch.baddbmm(bias_O.view(1, -1, 1), kernel_BOI, x_BCHW.flatten(2))
-    return out_BOP.unflatten(2, x_BCHW.shape[2:])
+    return out_BOP.reshape(len(x_BCHW), -1, *x_BCHW.shape[2:])
 
 
 def demodulation(weight_OIKK: Tensor, style_BI: Tensor) -> Tensor:
