@@ -74,7 +74,7 @@ class ColorMap:
         pixels; what is left per pixel is bilinear, in luma and x, which PyTorch vectorises (trilinear it does not).
         """
         height, width, _ = source_HWC.shape
-        bins, rows, columns = self.grid.shape[1:]
+        rows, columns = self.grid.shape[2:]
         result = np.empty_like(source_HWC)
         by_row = self.grid.permute(2, 0, 1, 3).contiguous()
         upper_H, share_H = _neighbours(height, rows)
