@@ -153,9 +153,9 @@ def _sums(base_CHW: Tensor, change_CHW: Tensor, luma_HW: Tensor, config: ColorMa
     _, height, width = base_CHW.shape
     windows = []
     for level in config.levels:
-        columns = max(1, round(level.rows * width / height))
+        across = max(1, round(level.rows * width / height))
         windows.append(
-            (_gaussian(height, level.rows, config.spread, luma_HW), _gaussian(width, columns, config.spread, luma_HW))
+            (_gaussian(height, level.rows, config.spread, luma_HW), _gaussian(width, across, config.spread, luma_HW))
         )
     sums: list[list[Tensor]] = [[] for _ in config.levels]
     texture_HW = _texture(luma_HW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -53,3 +54,21 @@ def test_the_size_is_that_of_pillows_fast_setting() -> None:
 def test_what_is_no_picture_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="a PNG needs"):
         write_png(image)
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth", "flat", "stripes"])
+def test_zlib_ng_writes_the_bytes_that_zlib_writes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = pytest.importorskip("zlib_ng.zlib_ng", reason="the extra `fast` is not installed")
+    y, x = np.indices((211, 307))
+    planes = {
+        "noise": np.random.default_rng(0).integers(0, 256, y.shape),
+        "smooth": 120 + 60 * np.sin(x / 40) + y / 9,
+        "flat": y // 50,
+        "stripes": x * y % 7,
+    }
+    image = np.repeat(planes[kind].astype(np.uint8)[..., None], 3, axis=2)
+    written = []
+    for library in (zlib, fast):
+        monkeypatch.setattr(png, "DEFLATE", library)
+        written.append(write_png(image))
+    assert written[0] == written[1]
