@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
@@ -124,8 +125,9 @@ def load_bundle(
     """
     data = _read(model, storage_options)
     header, tensors = _unpack(data, model, kind="bundle")
-    bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
-    bundle.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    with _fitting(model):
+        bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
+        bundle.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     bundle.card = header.get("card", {})
     bundle.name, bundle.sha256 = model, hashlib.sha256(data).hexdigest()
     return bundle.eval().requires_grad_(False).to(best_device(device))
@@ -140,10 +142,11 @@ def load_generator(
         FatalError: there is no such file, or it holds no generator.
     """
     header, tensors = _unpack(_read(model, storage_options), model, kind=None)
-    generator = Generator(GeneratorConfig(**header["generator"]))
     prefix = "generator." if header["kind"] == "bundle" else ""
     state = {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}
-    generator.load_state_dict(state)
+    with _fitting(model):
+        generator = Generator(GeneratorConfig(**header["generator"]))
+        generator.load_state_dict(state)
     return generator.eval().requires_grad_(False).to(best_device(device))
 
 
@@ -182,6 +185,16 @@ def _read(model: str, storage_options: Mapping[str, Any] | None) -> bytes:
         raise FatalError(f"no model {model!r}: give a .safetensors file or URL, or a bundled name ({names})") from None
 
 
+@contextmanager
+def _fitting(model: str) -> Iterator[None]:
+    """Say in one line that a file's networks are not those of this version."""
+    try:
+        yield
+    except (KeyError, RuntimeError, TypeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise FatalError(f"{model} does not fit this version of stylize ({reason}): upgrade it") from None
+
+
 def _pack(module: nn.Module, header: dict[str, Any], dtype: torch.dtype) -> bytes:
     tensors = {name: t.detach().to("cpu", dtype).contiguous() for name, t in module.state_dict().items()}
     return save_tensors(tensors, metadata={"stylize": json.dumps(header, sort_keys=True)})
@@ -197,6 +210,8 @@ def _unpack(data: bytes, model: str, kind: str | None) -> tuple[dict[str, Any], 
             f"{model} is not a stylize model ({type(error).__name__}); "
             "foreign StyleGAN2 files go through `stylize convert`"
         ) from None
+    if not isinstance(header, dict) or header.get("kind") not in ("bundle", "generator"):
+        raise FatalError(f"{model} is not a stylize model: its header names no kind")
     if header.get("format") != FORMAT:
         raise FatalError(f"{model} has format {header.get('format')}, this version reads {FORMAT}: upgrade stylize")
     if kind is not None and header["kind"] != kind:
