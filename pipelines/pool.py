@@ -218,7 +218,8 @@ class Pool:
         self._clear(place)
 
     def _clear(self, place: Place) -> None:
-        kill(place.actor)  # one that is only out of reach must not come back
+        if place.actor is not None:
+            kill(place.actor)  # one that is only out of reach must not come back
         place.actor = place.awaited = None
         place.units = {}
         place.alone = False
@@ -226,8 +227,7 @@ class Pool:
     def close(self) -> None:
         """End all actors at once."""
         for place in self.places:
-            if place.actor is not None:
-                self._clear(place)
+            self._clear(place)
 
 
 def kill(actor: Any) -> None:

@@ -14,8 +14,8 @@ from cli.main import COMMANDS
 
 # command -> (module, function, arguments that only Python code can give)
 FACES = {
-    "invert": ("pipelines.invert", "invert", {"engine", "on_event"}),
-    "mix": ("pipelines.mix", "mix", {"engine", "on_event"}),
+    "invert": ("pipelines.invert", "invert", {"on_event"}),
+    "mix": ("pipelines.mix", "mix", {"on_event"}),
     "status": ("pipelines.status", "status", set()),
     "verify": ("pipelines.verify", "verify", {"engine", "on_event"}),
     "scenes": ("stylize.scenes", "write_dataset", set()),
