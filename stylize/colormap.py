@@ -21,9 +21,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylize.images import Pixels
+from stylize.tone import restrain
 
 LUMA = (0.299, 0.587, 0.114)
 FEATURES = 4  # red, green, blue, one
+COARSE_LEVEL = 1  # the level whose tones the finer ones must not turn around
 PAIRS = tuple((i, j) for i in range(FEATURES) for j in range(i, FEATURES))
 FLAT = 1e-3  # variance of luma in [-1, 1], between flat and textured; noise of two grey levels has 2.5e-4
 
@@ -116,9 +118,11 @@ def fit_colormap(
     config = config or ColorMapConfig()
     base, guide = base_CHW.double(), guide_CHW.double()
     change = styled_CHW.double() - base
-    grid = _gains(base, change, config.ridge)
-    for level, sums in zip(config.levels, _sums(base, change, _luma(guide), config), strict=True):
+    grid = coarse = _gains(base, change, config.ridge)
+    for index, (level, sums) in enumerate(zip(config.levels, _sums(base, change, _luma(guide), config), strict=True)):
         grid = _fit_level(sums, _resize(grid, *sums.shape[1:]), level, config.ridge)
+        coarse = grid if index <= COARSE_LEVEL else coarse
+    grid = restrain(grid, _resize(coarse, *grid.shape[2:]), LUMA)
     return ColorMap(grid.flatten(0, 1).float().cpu(), config.tile_rows)
 
 
@@ -222,7 +226,7 @@ def _gaussian(length: int, cells: int, spread: float, like: Tensor) -> Tensor:
         return torch.ones(1, length, dtype=like.dtype, device=like.device) / length
     distance = _centres(length, cells).to(like)[None] - torch.arange(cells).to(like)[:, None]
     weights = torch.exp(-0.5 * (distance / spread) ** 2)
-    weights[weights < 1e-12] = 0  # far cells would be denormal numbers, which processors are a hundred times slower with
+    weights[weights < 1e-12] = 0  # far cells would be denormal numbers, a hundred times slower
     return weights / weights.sum(1, keepdim=True)
 
 

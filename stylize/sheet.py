@@ -25,12 +25,13 @@ class Cell:
 
 
 def contact_sheet(titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int = 320) -> Pixels:
-    """Return a sheet of rows with one cell per title; every picture is brought to `width` pixels, aspect kept.
+    """Return a sheet of rows with one cell per title, columns `width` pixels wide.
 
-    A row is as high as its highest picture; lower ones are centred. Captions too long for their cell lose their middle.
+    The first picture of a row is brought to that width and sets the row's height; the others are fitted into the same
+    frame, aspect kept. Captions too long for their cell lose their middle.
     """
-    scaled = [[_scaled(cell.picture, width) for cell in row] for row in rows]
-    heights = [max(picture.height for picture in row) for row in scaled]
+    heights = [_height(row[0].picture, width) for row in rows]
+    scaled = [[_fitted(cell.picture, width, height) for cell in row] for row, height in zip(rows, heights, strict=True)]
     columns = len(titles)
     size = (
         2 * MARGIN + columns * width + (columns - 1) * GAP,
@@ -57,10 +58,14 @@ def evenly(count: int, wanted: int) -> list[int]:
     return [(2 * index + 1) * count // (2 * shown) for index in range(shown)]
 
 
-def _scaled(picture: Pixels, width: int) -> Image.Image:
-    image = Image.fromarray(picture)
-    height = max(1, min(2 * width, round(image.height * width / image.width)))
-    return image.resize((width, height), Image.Resampling.LANCZOS)
+def _height(picture: Pixels, width: int) -> int:
+    return max(1, min(2 * width, round(picture.shape[0] * width / picture.shape[1])))
+
+
+def _fitted(picture: Pixels, width: int, height: int) -> Image.Image:
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    return Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
 
 
 def _shortened(text: str, width: int) -> str:
