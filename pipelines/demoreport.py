@@ -35,6 +35,7 @@ from stylize.reporting import (
     text,
     tiles,
 )
+from stylize.spelling import count, size, spell
 from stylize.storage import Storage
 from stylize.truth import Comparison, Verdict, by_condition, judge
 
@@ -110,7 +111,7 @@ def build(story: Story) -> bytes:
 
 
 def _head(story: Story) -> Html:
-    streets = parts.count(len(story.cast.contents), "labelled street")
+    streets = count(len(story.cast.contents), "labelled street")
     return masthead(
         "stylize demo",
         "One labelled day becomes five kinds of weather",
@@ -157,14 +158,14 @@ def _method(story: Story) -> Html:
     codes = bundle.invert(images_BCHW)
     noise = [noise_BCHW[:1].expand(2, -1, -1, -1) for noise_BCHW in codes.noise]
     own, styled = (from_model(chw.numpy()) for chw in render_clipped(bundle, codes.ws_BLD, noise).cpu())
-    size = f"{bundle.height} x {bundle.width}"
+    frame = f"{bundle.height} x {bundle.width}"
     return section(
         "How one picture is made",
         gallery(
             [
                 Shown(picture=fitted(content, WIDTH), caption="1. Content: its noise maps are the scene"),
                 Shown(picture=fitted(exemplar, WIDTH), caption="2. Exemplar: its w+ codes are the style"),
-                Shown(picture=own, caption=f"3. The model renders the content from its own codes ({size})"),
+                Shown(picture=own, caption=f"3. The model renders the content from its own codes ({frame})"),
                 Shown(picture=styled, caption="4. … and from the exemplar's codes"),
                 Shown(picture=story.picture(pair.result), caption="5. Result: the change, at full size", mark="result"),
             ],
@@ -268,16 +269,16 @@ def _labels(story: Story) -> Html:
 
 def _cost(story: Story) -> Html:
     cache = story.caches[0]
-    stages = {name: (seconds, parts.spell(seconds)) for name, seconds in story.seconds.items()}
+    stages = {name: (seconds, spell(seconds)) for name, seconds in story.seconds.items()}
     lost = cache.mean("psnr_fp32") - cache.mean("psnr")
     raw, stored = cache.figures.get("raw_bytes", 0) / max(1, cache.rows), cache.bytes / max(1, cache.rows)
     return section(
         "What it takes",
         bars(stages),
         text(
-            f"A cached picture takes {parts.size(stored)} instead of {parts.size(raw)} as raw fp32; storing it that "
-            f"small costs {lost:.3f} dB. Rendering the streets and their truth is for the demo alone: your own run has the "
-            "stages invert and mix."
+            f"A cached picture takes {size(stored)} instead of {size(raw)} as raw fp32; storing it that "
+            f"small costs {lost:.3f} dB. Rendering the streets and their truth is for the demo alone: your own run "
+            "has the stages invert and mix."
         ),
     )
 
@@ -318,7 +319,7 @@ def _own(story: Story) -> Html:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds >= 60 else parts.spell(seconds)
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else spell(seconds)
 
 
 def _exemplar(pair: Pair) -> str:

@@ -31,6 +31,7 @@ from stylize.errors import BadInput, ConfigurationError, NotFound, StylizeError
 from stylize.storage import Storage
 
 RUN, MANIFEST = "run.json", "manifest.json"
+REPORT = "report.html"  # on no record: written by `stylize report`, whenever somebody likes
 FORMAT = 1
 _PACKAGES = ("numpy", "pillow", "pyarrow", "torch")
 WORK_LISTS = ("inputs.parquet", "plan.parquet")
@@ -180,7 +181,7 @@ def erase(storage: Storage, owned: Callable[[Storage], Iterable[str]] | None = N
         list(pool.map(storage.remove, _extras(storage)))
         list(pool.map(lambda unit: _erase_unit(storage, unit), commits.committed(storage)))
         list(pool.map(storage.remove, (path for folder in OWN_FOLDERS for path in storage.list(folder))))
-        list(pool.map(storage.remove, (*WORK_LISTS, MANIFEST)))
+        list(pool.map(storage.remove, (*WORK_LISTS, MANIFEST, REPORT)))
     storage.remove(RUN)
 
 

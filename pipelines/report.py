@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipelines import reportcache, reportmix
+from pipelines.fingerprint import REPORT
 from pipelines.survey import Survey, survey
 from stylize.errors import ConfigurationError
 from stylize.storage import Storage
 
-REPORT = "report.html"
 PAGES: Mapping[str, Callable[[Survey], bytes]] = {"invert": reportcache.build, "mix": reportmix.build}
 
 

@@ -18,6 +18,7 @@ from stylize.models.bundle import Bundle, load_bundle
 from stylize.render import render_clipped
 from stylize.reporting import Shown, fitted, gallery, page, remark, rows, section, text
 from stylize.sheet import evenly
+from stylize.spelling import count, size
 from stylize.storage import Storage
 
 TYPICAL, WORST, CODED = 12, 6, 6  # pictures shown, and units opened for the typical ones
@@ -56,13 +57,13 @@ def build(survey: Survey) -> bytes:
 
 def _figures(survey: Survey) -> Html:
     total = survey.total
-    first = [(parts.number(total.rows), f"of {parts.count(survey.run['inputs']['rows'], 'picture')} inverted")]
+    first = [(parts.number(total.rows), f"of {count(survey.run['inputs']['rows'], 'picture')} inverted")]
     if total.rows:
         cost = total.mean("psnr_fp32") - total.mean("psnr")
         first += [
             (f"{total.mean('psnr'):.1f} dB", "mean PSNR of the reconstruction"),
             (f"{cost:.3f} dB", f"cost of storing noise as {survey.run['configuration']['noise']}"),
-            (parts.size(total.bytes / total.rows), "per picture"),
+            (size(total.bytes / total.rows), "per picture"),
         ]
     return parts.figures_of(survey, *first)
 
@@ -84,11 +85,11 @@ def _quality(survey: Survey) -> Html:
 def _storage(survey: Survey) -> Html:
     total = survey.total
     raw, stored = total.figures.get("raw_bytes", 0) / total.rows, total.bytes / total.rows
-    sizes = {"raw fp32": (raw, parts.size(raw)), "in this cache": (stored, parts.size(stored))}
+    sizes = {"raw fp32": (raw, size(raw)), "in this cache": (stored, size(stored))}
     return section(
         "Bytes per picture",
         bars(sizes),
-        text(f"{raw / stored:.1f} times less than raw fp32; {parts.size(total.bytes)} in all."),
+        text(f"{raw / stored:.1f} times less than raw fp32; {size(total.bytes)} in all."),
     )
 
 

@@ -18,6 +18,7 @@ from stylize.images import decode_rgb
 from stylize.markup import Html
 from stylize.reporting import Shown, fitted, page, remark, rows, section, text
 from stylize.sheet import evenly
+from stylize.spelling import count, size
 from stylize.storage import Storage
 
 SHOWN = 24  # triples
@@ -56,11 +57,11 @@ def _lead(survey: Survey) -> str:
 
 def _figures(survey: Survey) -> Html:
     total = survey.total
-    first = [(parts.number(total.rows), f"of {parts.count(survey.run['inputs']['rows'], 'picture')} written")]
+    first = [(parts.number(total.rows), f"of {count(survey.run['inputs']['rows'], 'picture')} written")]
     if total.rows:
         first += [
             (f"{total.mean('shift'):.1f}", "grey levels moved on average"),
-            (parts.size(total.bytes / total.rows), "per picture, labels included"),
+            (size(total.bytes / total.rows), "per picture, labels included"),
         ]
     return parts.figures_of(survey, *first)
 
@@ -118,8 +119,8 @@ def _usage(survey: Survey) -> Html | None:
     shown = {name: (times, parts.number(times)) for name, times in used.most_common(NAMED)}
     rest = f" The {NAMED} used most are listed." if len(used) > NAMED else ""
     least, most = min(used.values(), default=0), max(used.values(), default=0)
-    times = parts.count(most, "time") if least == most else f"{parts.number(least)} to {parts.count(most, 'time')}"
-    lead = f"{parts.count(len(used), 'exemplar')} in the plan, each used {times}.{rest}"
+    times = count(most, "time") if least == most else f"{parts.number(least)} to {count(most, 'time')}"
+    lead = f"{count(len(used), 'exemplar')} in the plan, each used {times}.{rest}"
     return section("Exemplars", bars(shown, long_names=True), lead=lead)
 
 

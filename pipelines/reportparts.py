@@ -12,6 +12,7 @@ from stylize import __version__
 from stylize.charts import bars
 from stylize.markup import Child, Html
 from stylize.reporting import code, footer, masthead, remark, section, table, text, tiles
+from stylize.spelling import count, spell
 
 DAY = 86_400
 
@@ -97,30 +98,6 @@ def small_print(survey: Survey) -> Html:
 def number(value: float) -> str:
     """Spell a count with thin groups of thousands."""
     return f"{value:,.0f}".replace(",", " ")
-
-
-def count(value: int, noun: str) -> str:
-    """Spell a number of things: `1 unit`, `13 units`."""
-    return f"{number(value)} {noun}" + ("" if value == 1 else "s")
-
-
-def size(value: float) -> str:
-    """Spell a number of bytes in decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def spell(seconds: float) -> str:
-    """Spell a duration: `8.2 s`, `48 s`, `4 min 10 s`, `2 h 05 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _versions(versions: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pipelines import commits, worklist
 from pipelines.commits import FileRecord
 from pipelines.events import Event, ignore
-from pipelines.fingerprint import MANIFEST, OWN_FOLDERS, RUN, WORK_LISTS, load, stamp
+from pipelines.fingerprint import MANIFEST, OWN_FOLDERS, REPORT, RUN, WORK_LISTS, load, stamp
 from pipelines.flow import prefetch
 from pipelines.lease import LEASE, hold
 from pipelines.run import manifest_of
@@ -104,7 +104,7 @@ class _Check:
         self.storage = storage
         self.run = run
         self.files = self.bytes = 0
-        self._known = {RUN, MANIFEST, LEASE, *WORK_LISTS}
+        self._known = {RUN, MANIFEST, LEASE, REPORT, *WORK_LISTS}
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the work list, with units, with the manifest, and files nothing accounts for."""

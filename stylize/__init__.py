@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pipelines.demo import demo
     from pipelines.invert import invert
     from pipelines.mix import mix
+    from pipelines.report import report
     from pipelines.status import status
     from pipelines.verify import verify
     from stylize.datasets.base import Dataset, Sample, open_dataset
@@ -44,6 +45,7 @@ _HOMES = {
     "load_generator": "stylize.models.bundle",
     "mix": "pipelines.mix",
     "open_dataset": "stylize.datasets.base",
+    "report": "pipelines.report",
     "status": "pipelines.status",
     "train_encoder": "stylize.training.encoder",
     "train_generator": "stylize.training.generator",
@@ -70,6 +72,7 @@ __all__ = [
     "load_generator",
     "mix",
     "open_dataset",
+    "report",
     "status",
     "train_encoder",
     "train_generator",

@@ -29,6 +29,7 @@ PUBLIC = [
     "load_generator",
     "mix",
     "open_dataset",
+    "report",
     "status",
     "train_encoder",
     "train_generator",
