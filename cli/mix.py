@@ -46,6 +46,13 @@ from cli import options
     show_default=True,
     help="Recolour the source at its own size, or write the small synthesis itself.",
 )
+@click.option(
+    "--format",
+    type=click.Choice(options.FORMATS),
+    default="tree",
+    show_default=True,
+    help="How the dataset is written: in the folders and under the file names of its source.",
+)
 @options.seed
 @options.batch_size(8)
 @options.device

@@ -16,6 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
 NOISE_MODES = ("int8", "fp16")
 SIZES = ("source", "model")
+FORMATS = ("tree",)
 ENGINES = ("auto", "local", "ray")
 PRESETS = ("light", "paper")
 

@@ -23,6 +23,7 @@ from stylize.render import parse_layers
 from stylize.storage import Storage
 
 SIZES = ("source", "model")
+FORMATS = ("tree",)
 
 
 def mix(
@@ -38,6 +39,7 @@ def mix(
     strength: float = 1.0,
     layers: str | None = None,
     size: str = "source",
+    format: str = "tree",
     seed: int = 0,
     batch_size: int = 8,
     device: str | None = None,
@@ -68,6 +70,7 @@ def mix(
         strength: how far the codes move from the content's (0) to the exemplar's (1).
         layers: move only the codes of these layers, such as "0-3,7".
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
+        format: "tree" writes the dataset's own folders and file names.
         seed: start of all randomness.
         batch_size: pictures per pass of the model; halved when memory does not suffice.
         device: torch device; by default the GPU if there is one.
@@ -83,7 +86,7 @@ def mix(
         ConfigurationError: the output belongs to another run, or an option does not fit.
         FatalError: going on makes no sense; finished pictures stay.
     """
-    _check(per_image=per_image, strength=strength, size=size, batch_size=batch_size, limit=limit)
+    _check(per_image=per_image, strength=strength, size=size, format=format, batch_size=batch_size, limit=limit)
     storage = Storage(out, storage_options)
     contents = CacheReader(Storage(cache, storage_options))
     exemplars = _styles(contents, styles, storage_options)
@@ -107,6 +110,7 @@ def mix(
             "strength": strength,
             "layers": restricted,
             "size": size,
+            "format": format,
             "seed": seed,
         },
         weights=contents.info.model_sha256,
@@ -156,7 +160,7 @@ def mix(
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     configuration, sources = run["configuration"], run["sources"]
-    what = {name: configuration[name] for name in ("split", "limit", "per_image", "strength", "size", "seed")}
+    what = {name: configuration[name] for name in ("split", "limit", "per_image", "strength", "size", "format", "seed")}
     where = {name: sources[name] for name in ("cache", "styles", "dataset", "model", "layers", "batch_size")}
     return mix(out=out, **{**what, **where, **options})
 
@@ -223,7 +227,7 @@ def _absolute(model: str | os.PathLike[str]) -> str:
     return str(Path(text).resolve()) if Path(text).is_file() else text
 
 
-def _check(*, per_image: int, strength: float, size: str, batch_size: int, limit: int | None) -> None:
+def _check(*, per_image: int, strength: float, size: str, format: str, batch_size: int, limit: int | None) -> None:
     for name, value in (("number of copies per image", per_image), ("batch size", batch_size), ("limit", limit)):
         if value is not None and value < 1:
             raise ConfigurationError(f"the {name} must be at least 1, not {value}")
@@ -231,3 +235,5 @@ def _check(*, per_image: int, strength: float, size: str, batch_size: int, limit
         raise ConfigurationError(f"the strength must be between 0 (the content's style) and 1, not {strength}")
     if size not in SIZES:
         raise ConfigurationError(f"size is {' or '.join(SIZES)}, not {size!r}")
+    if format not in FORMATS:
+        raise ConfigurationError(f"format is {' or '.join(FORMATS)}, not {format!r}")
