@@ -46,7 +46,12 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class ColorMapConfig:
-    """How the grid is fitted. `ridge` is a colour variance in [-1, 1] units: below it, gains come from the prior."""
+    """How the grid is fitted.
+
+    `ridge` is a colour variance in [-1, 1] units: below it, gains come from the prior. `anchor` is the weight, as a
+    share of a cell's pixels, of the rule that black stays black where the scene gets darker and white stays white where
+    it gets lighter: light is multiplied and haze is mixed in, and neither crushes shadows or burns out walls.
+    """
 
     levels: tuple[Level, ...] = (
         Level(bins=1, rows=1, prior=0.1),
@@ -55,6 +60,7 @@ class ColorMapConfig:
         Level(bins=6, rows=24, prior=0.5, flat=0.1),
     )
     ridge: float = 4e-3
+    anchor: float = 0.05
     spread: float = 0.5  # sigma of a cell's window, in cells
     tile_rows: int = 64
 
@@ -120,7 +126,7 @@ def fit_colormap(
     change = styled_CHW.double() - base
     grid = coarse = _gains(base, change, config.ridge)
     for index, (level, sums) in enumerate(zip(config.levels, _sums(base, change, _luma(guide), config), strict=True)):
-        grid = _fit_level(sums, _resize(grid, *sums.shape[1:]), level, config.ridge)
+        grid = _fit_level(sums, _resize(grid, *sums.shape[1:]), level, config)
         coarse = grid if index <= COARSE_LEVEL else coarse
     grid = restrain(grid, _resize(coarse, *grid.shape[2:]), LUMA)
     return ColorMap(grid.flatten(0, 1).float().cpu(), config.tile_rows)
@@ -187,7 +193,7 @@ def _hats(luma_HW: Tensor, bins: int) -> Tensor:
     return (1 - (position[None] - centres[:, None, None]).abs()).clamp(min=0) * bins
 
 
-def _fit_level(sums: Tensor, prior: Tensor, level: Level, ridge: float) -> Tensor:
+def _fit_level(sums: Tensor, prior: Tensor, level: Level, config: ColorMapConfig) -> Tensor:
     """Solve one ridge regression per cell, of the change on the features, around the prior's maps."""
     size = sums.shape[1:]
     by_cell = sums.flatten(1).T
@@ -202,12 +208,25 @@ def _fit_level(sums: Tensor, prior: Tensor, level: Level, ridge: float) -> Tenso
     mean = FF[:, 3] / evidence.clamp(min=1e-9)[:, None]
     mean[:, 3] = 1
     made_up = level.prior * mean[:, :, None] * mean[:, None, :]
-    spread = torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=FF.dtype, device=FF.device).diag() * ridge
+    spread = torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=FF.dtype, device=FF.device).diag() * config.ridge
     made_up = made_up + spread * (evidence + level.prior)[:, None, None]
     prior_cells = prior.reshape(FEATURES, 3, cells).permute(2, 0, 1)
-    maps = torch.linalg.solve(FF + made_up, FC + made_up @ prior_cells)
+    anchors = _anchors(FC[:, 3].mean(1), evidence, config.anchor)
+    maps = torch.linalg.solve(FF + made_up + anchors, FC + made_up @ prior_cells)
     result: Tensor = maps.permute(1, 2, 0).reshape(FEATURES, 3, *size)
     return result
+
+
+def _anchors(change: Tensor, evidence: Tensor, share: float) -> Tensor:
+    """Return the products of made-up pixels that do not change: black in cells that get darker, white in lighter ones.
+
+    Their weight fades out where the mean change is small, so that a cell does not jump from the one to the other.
+    """
+    mean_change = change / evidence.clamp(min=1e-9)
+    weight = share * evidence * mean_change.abs() / (mean_change.abs() + 0.1)
+    grey = torch.where(mean_change < 0, -1.0, 1.0).to(evidence)
+    colour = torch.stack([grey, grey, grey, torch.ones_like(grey)], dim=1)
+    return weight[:, None, None] * colour[:, :, None] * colour[:, None, :]
 
 
 def _resize(grid: Tensor, bins: int, rows: int, columns: int) -> Tensor:

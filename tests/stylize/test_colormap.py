@@ -44,7 +44,7 @@ def test_no_change_of_style_gives_back_the_very_pixels(size):
 
 @pytest.mark.parametrize(
     ("gains", "offsets"),
-    [((0.3, 0.3, 0.4), (0, 0, 0)), ((0.5, 0.5, 0.5), (110, 112, 118)), ((1.2, 0.8, 0.6), (5, 0, 0))],
+    [((0.3, 0.3, 0.4), (0, 0, 0)), ((0.5, 0.5, 0.4), (127, 127, 150)), ((1.2, 0.8, 0.6), (5, 0, 0))],
 )
 def test_a_change_that_is_the_same_everywhere_is_found_exactly(gains, offsets):
     source = scene(*LARGE)
@@ -120,3 +120,16 @@ def test_one_level_of_one_cell_is_a_global_map():
     assert fitted.grid.shape == (12, 1, 1, 1)
     expected = source * 0.5 + 63.75
     assert abs(fitted.apply(source) - expected).max() < 3
+
+
+def test_darkening_keeps_the_texture_of_shadows():
+    """A dusk that subtracts light from a blurred synthesis must not crush the dark ground to one black."""
+    source = scene(*LARGE)
+    base = small(source)
+    blurred = torch.nn.functional.avg_pool2d(base[None], 9, 1, 4, count_include_pad=False)[0]
+    styled = blurred - 0.4
+    crushed = fit_colormap(blurred, styled, base, ColorMapConfig(anchor=0)).apply(source)
+    kept = fit_colormap(blurred, styled, base).apply(source)
+    ground = slice(150, 180), slice(0, 160)
+    assert (crushed[ground] == 0).mean() > 0.2
+    assert (kept[ground] == 0).mean() < 0.5 * (crushed[ground] == 0).mean()
