@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from cli import options
 
 if TYPE_CHECKING:
     from pipelines.demo import DemoSummary
+    from pipelines.events import Event, OnEvent
 
 
 @options.command(
@@ -37,16 +39,33 @@ def command(out: str, scenes: int, size: tuple[int, int], model: str, seed: int,
     Streets by day take the style of others at dusk, at night, in fog, rain and snow, and are held against their true
     render in that weather. OUT is the folder `demo` unless named; the same command again goes on where it was.
     """
-    from cli.console import listening
     from pipelines.demo import demo
 
     height, width = size
-    with listening() as tell:
+    with ExitStack() as meters:
+        tell = _Stages(meters)
         summary = demo(
             out, seed=seed, scenes=scenes, height=height, width=width, model=model, overwrite=overwrite, on_event=tell
         )
     for line in describe(summary):
         click.echo(line)
+
+
+class _Stages:
+    """Gives every stage a meter of its own, so that its lines and bars stand below its title."""
+
+    def __init__(self, meters: ExitStack) -> None:
+        self._meters = meters
+        self._listener: OnEvent | None = None
+
+    def __call__(self, event: Event) -> None:
+        from cli.console import listening
+        from pipelines.events import StageStarted
+
+        if self._listener is None or isinstance(event, StageStarted):
+            self._meters.close()
+            self._listener = self._meters.enter_context(listening())
+        self._listener(event)
 
 
 def describe(summary: DemoSummary) -> list[str]:
@@ -64,5 +83,4 @@ def describe(summary: DemoSummary) -> list[str]:
         f"  nearer to the true render than the street by day: {nearer}",
         *(f"    {name}: {v.content:.1f} dB before, {v.result:.1f} dB after" for name, v in summary.conditions.items()),
         f"report: {summary.report}",
-        "next: stylize doctor DATASET, with frames of your own",
     ]

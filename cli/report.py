@@ -19,10 +19,10 @@ from cli import options
 @click.option("--out", metavar="FILE", help="Where the page goes, a file or URL.  [default: report.html in RUN]")
 @options.storage_options
 def command(run: str, **more: Any) -> None:
-    """Show a run on one HTML page that needs nothing else: figures, failures and plenty of pictures.
+    """Show a run on one HTML page, with plenty of pictures.
 
     RUN is what `invert` or `mix` wrote or is still writing. A cache is shown by its reconstructions, the worst ones
-    too; a stylized dataset by contents, exemplars and results.
+    too; a stylized dataset by contents, exemplars and results. The page needs nothing else, so it can be sent around.
     """
     from pipelines.report import report
 

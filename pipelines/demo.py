@@ -22,6 +22,7 @@ from stylize.datasets.base import open_dataset
 from stylize.datasets.doctor import diagnose
 from stylize.errors import ConfigurationError, FatalError
 from stylize.models.bundle import model_sha256
+from stylize.spelling import count
 from stylize.storage import Storage
 from stylize.truth import Comparison, Verdict, by_condition, judge
 
@@ -145,20 +146,22 @@ class _Demo:
             )
 
     def invert(self) -> list[Summary]:
-        """Invert contents and exemplars, each into a cache."""
+        """Invert contents and exemplars, each into a cache that is whole."""
         with self._stage("invert", "pictures into style codes and noise maps"):
-            return [
-                invert(
-                    self.storage.locate(data),
-                    self.storage.locate(cache),
-                    model=self.model,
-                    unit_size=UNIT,
-                    batch_size=UNIT,
-                    retry_failed=True,
-                    on_event=self._tell,
-                )
-                for data, cache in ((DAY, CACHE), (WEATHER, STYLES))
-            ]
+            return [self._invert(DAY, CACHE), self._invert(WEATHER, STYLES)]
+
+    def _invert(self, data: str, cache: str) -> Summary:
+        summary = invert(
+            self.storage.locate(data),
+            self.storage.locate(cache),
+            model=self.model,
+            unit_size=UNIT,
+            batch_size=UNIT,
+            retry_failed=True,
+            on_event=self._tell,
+        )
+        self._mend(cache)  # a damaged shard would stop the mix
+        return summary
 
     def mix(self) -> Summary:
         """Write every content in the style of every exemplar."""
@@ -179,10 +182,12 @@ class _Demo:
     def verify(self) -> None:
         """Compare every byte with the records, and make again what somebody removed or changed."""
         with self._stage("verify", "every byte against the records"):
-            for run in (CACHE, STYLES, STYLIZED):
-                verdict = verify(self.storage.locate(run), repair=True, on_event=self._tell)
-                mended = "" if verdict.repaired is None else f", {len(verdict.findings)} problems mended"
-                self._tell(Note(text=f"{run}: {verdict.files} files are what their records say{mended}"))
+            self._mend(STYLIZED)
+
+    def _mend(self, run: str) -> None:
+        verdict = verify(self.storage.locate(run), repair=True, on_event=self._tell)
+        mended = "" if verdict.repaired is None else f", {count(len(verdict.findings), 'problem')} mended"
+        self._tell(Note(text=f"{run}: {count(verdict.files, 'file')} compared, all well{mended}"))
 
     def measure(self) -> tuple[list[Pair], dict[str, Comparison]]:
         """Hold every stylized picture against its true render."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipelines import reportparts as parts
 from pipelines.demoscenes import DAY, KINDS, WEATHER, Cast
 from pipelines.demotruth import STYLIZED, Pair
 from pipelines.summary import Summary

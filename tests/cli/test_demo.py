@@ -28,5 +28,4 @@ def test_the_summary_names_the_report() -> None:
         "  nearer to the true render than the street by day: 95 % of the pictures, 100 % when blurred",
         "    night: 11.5 dB before, 17.5 dB after",
         "report: /demo/report.html",
-        "next: stylize doctor DATASET, with frames of your own",
     ]
