@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from ray.exceptions import RayError
 from stylize.errors import ConfigurationError, FatalError
 
 OBJECT_STORE = 80 << 20  # bytes; the least Ray takes is 75 MiB
+ANSWER = 20.0  # seconds that a cluster may take to accept a connection
 CPUS = 1  # that a worker asks for; on a GPU its threads are mostly waiting for it
 
 
@@ -68,6 +70,8 @@ def _join(address: str) -> None:
             f"{address} is a Ray Client address, whose runs end with the connection: submit the command with "
             "`ray job submit`, or give the cluster's own address, such as head:6379"
         )
+    if not _answers(address):
+        raise FatalError(f"nobody answers at {address}: start a cluster there with `ray start --head`, or correct it")
     try:
         # Nothing about resources here: an existing cluster has them already and refuses to be told.
         ray.init(address=address, **_common())
@@ -77,6 +81,18 @@ def _join(address: str) -> None:
             f"cannot join the Ray cluster at {address} ({said}); see `ray status --address {address}`, "
             "and if it asks for a token set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from error
+
+
+def _answers(address: str) -> bool:
+    """Say whether anybody listens at HOST:PORT; Ray itself would try for many minutes, and then end the process."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return True  # such as "auto", which Ray resolves
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER):
+            return True
+    except OSError:
+        return False
 
 
 def _common() -> dict[str, Any]:

@@ -160,6 +160,7 @@ class Pool:
         for place in self.places:
             if place.actor is None and place.failed_starts < STARTS and time.monotonic() >= place.due:
                 place.actor = self._actors.remote(self.gpus)
+                # Not given to the constructor, whose arguments the cluster's head keeps, with the storage's secrets.
                 place.awaited = place.actor.start.remote(self._spec)
 
     def submit(self, place: Place, unit: Unit, *, alone: bool = False) -> None:
