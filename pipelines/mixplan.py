@@ -54,23 +54,29 @@ class MixPlan:
         `ConfigurationError` when a split is unknown or two outputs would share a name, `FatalError` without exemplars.
         """
         splits = self._splits(contents)
-        listed = dict(_pictures(contents, splits) if styles is None else _pictures(styles, None))
+        exemplars = _pictures(contents, splits) if styles is None else _pictures(styles, None)
+        listed = {picture: (entry.unit, entry.image) for picture, entry in exemplars}  # all that is kept of a cache
         pool = ExemplarPool(listed, intra=styles is None)
         rows = self._rows(contents, splits, pool, listed)
         return build(SCHEMA, _by_unit(_distinct(rows))), len(listed)
 
     def _rows(
-        self, contents: CacheReader, splits: frozenset[str], pool: ExemplarPool, listed: Mapping[Picture, Entry]
+        self,
+        contents: CacheReader,
+        splits: frozenset[str],
+        pool: ExemplarPool,
+        listed: Mapping[Picture, tuple[int, str]],
     ) -> Iterator[dict[str, Any]]:
         for picture, entry in islice(_pictures(contents, splits), self.limit):
             for k, exemplar in enumerate(pool.choose(picture, self.per_image, self.seed)):
+                unit, image = listed[exemplar]
                 yield {
                     "id": entry.id,
                     "k": k,
                     "unit": entry.unit,
                     "exemplar": exemplar.id,
-                    "exemplar_unit": listed[exemplar].unit,
-                    "exemplar_source": listed[exemplar].image,
+                    "exemplar_unit": unit,
+                    "exemplar_source": image,
                     "exemplar_sha256": exemplar.sha256,
                     "seed": item_seed(self.seed, entry.id, k),
                     "image": picture_path(entry.image, entry.key, k),

@@ -98,7 +98,7 @@ class CacheInfo:
         return cls(**{**known, "noise_shapes": tuple(tuple(shape) for shape in known["noise_shapes"])})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """An inverted picture by its names, without its codes; `unit` is the shard it is in."""
 

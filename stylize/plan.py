@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stylize.errors import FatalError
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
+@dataclass(frozen=True, kw_only=True, order=True, slots=True)
 class Picture:
     """A picture as the plan sees it: its id and, when known, the SHA-256 of its bytes ("" when not)."""
 
