@@ -23,6 +23,7 @@ from stylize.models.bundle import generator_to_bytes
 from stylize.models.generator import Generator, GeneratorConfig
 from stylize.models.nvidia import read_nvidia
 from stylize.models.rosinality import read_rosinality
+from stylize.models.standins import shown
 from stylize.models.unpickle import load_pickle
 from stylize.storage import Storage
 
@@ -120,13 +121,13 @@ def _load_torch(data: bytes, source: str) -> Any:
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"asks for {asked[1]}" if asked else "asks for more than tensors"
+        what = f"asks for {shown(asked[1])}" if asked else "asks for more than tensors"
         raise FatalError(
             f"{source} {what}, which a checkpoint does not need: nothing of it was run; save its g_ema alone"
         ) from None
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise FatalError(f"{source} is cut off or no PyTorch file ({reason}): fetch it again") from None
+        raise FatalError(f"{source} is cut off or no PyTorch file ({shown(reason)}): fetch it again") from None
 
 
 def _refuse_compressed(data: bytes, source: str) -> None:
@@ -136,8 +137,8 @@ def _refuse_compressed(data: bytes, source: str) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise FatalError(f"{source} is cut off or no PyTorch file ({error}): fetch it again") from None
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        raise FatalError(f"{source} is cut off or no PyTorch file ({shown(error)}): fetch it again") from None
     if unpacked > len(data):
         raise FatalError(f"{source} unpacks to {unpacked} bytes, more than its size: it is no PyTorch file")
 
@@ -153,7 +154,9 @@ def _assemble(config: GeneratorConfig, tensors: dict[str, Tensor], source: str) 
         found = tuple(tensors[name].shape) if name in tensors else "nothing"
         if found != expected.get(name, "nothing"):
             wanted = expected.get(name, "nothing")
-            raise FatalError(f"{source} does not fit together: {name} is {found}, expected {wanted}: it is damaged")
+            raise FatalError(
+                f"{source} does not fit together: {shown(name)} is {found}, expected {wanted}: it is damaged"
+            )
     generator = Generator(config)
     generator.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     generator.eval().requires_grad_(False)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from stylize.errors import FatalError
 from stylize.models.generator import GeneratorConfig
-from stylize.models.standins import ForeignModule, Malformed
+from stylize.models.standins import ForeignModule, Malformed, shown
 
 POSITIONS = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
 FILTER = (1.0, 3.0, 3.0, 1.0)
@@ -38,7 +38,10 @@ def read_nvidia(content: Any, source: str) -> tuple[GeneratorConfig, dict[str, T
         config = _config(network, mapping, blocks)
         return config, {**_mapping_tensors(mapping), **_synthesis_tensors(blocks)}
     except Malformed as error:
-        raise FatalError(f"{source}: {error}") from None
+        raise FatalError(f"{source}: {shown(error)}") from None
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:  # values of the wrong kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise FatalError(f"{source}: its generator is damaged ({shown(reason)}): fetch it again") from None
 
 
 def _find_generator(content: Any) -> ForeignModule:
@@ -89,6 +92,8 @@ def _config(network: ForeignModule, mapping: ForeignModule, blocks: list[Foreign
         img_channels=_weight(_child(blocks[-1], "torgb")).shape[0],
     )
     _compare(arguments, config)
+    if config.z_dim < 0:
+        raise Malformed("its first layer is narrower than its class embedding: it is damaged")
     return config
 
 
@@ -106,8 +111,8 @@ def _refuse_other_options(
         for module in (block, *(x for name in ("conv0", "skip") if (x := block.child(name)))):
             taps = module.tensors().get("resample_filter", _setting(module, "resample_filter", of_synthesis, FILTER))
             if not _is_our_filter(taps):
-                shown = taps.tolist() if isinstance(taps, Tensor) else taps
-                raise Malformed(f"its resample_filter {str(shown)[:120]} is not supported, only [1, 3, 3, 1] is")
+                values = taps.tolist() if isinstance(taps, Tensor) else taps
+                raise Malformed(f"its resample_filter {str(values)[:120]} is not supported, only [1, 3, 3, 1] is")
 
 
 def _is_our_filter(taps: Any) -> bool:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from stylize.errors import FatalError
 from stylize.models.generator import GeneratorConfig
+from stylize.models.standins import shown
 
 MAPPING_LR_MULTIPLIER = 0.01
 FILTER = (1.0, 3.0, 3.0, 1.0)
@@ -36,19 +37,19 @@ def read_rosinality(content: Any, source: str) -> tuple[GeneratorConfig, dict[st
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         seen = ", ".join(map(str, content))[:120] if isinstance(content, dict) else f"a {type(content).__name__}"
         raise FatalError(
-            f"{source} holds no generator g_ema but {seen or 'nothing'}: give a checkpoint of stylegan2-pytorch "
+            f"{source} holds no generator g_ema but {shown(seen) or 'nothing'}: give a checkpoint of stylegan2-pytorch "
             "(rosinality), or a .pkl of stylegan2-ada-pytorch or stylegan3"
         )
     try:
         config = _config(state)
         _refuse_other_filters(state)
         tensors = {**_mapping(state, config), **_synthesis(state, config)}
-    except (KeyError, IndexError) as error:
-        raise FatalError(
-            f"{source}: its generator has no {error.args[0]}: it is damaged or of another layout"
-        ) from None
-    except ValueError as error:
-        raise FatalError(f"{source}: {error}") from None
+    except KeyError as error:
+        missing = error.args[0]
+        raise FatalError(f"{source}: its generator has no {missing}: it is damaged or of another layout") from None
+    except (IndexError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise FatalError(f"{source}: its generator is damaged or of another layout: {shown(reason)}") from None
     average = content.get("latent_avg")
     if isinstance(average, Tensor) and average.numel() == config.w_dim:
         tensors["mapping.w_avg"] = average.flatten()

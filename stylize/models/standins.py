@@ -26,6 +26,11 @@ DATA_OPCODES = {  # of a storage: they make values and move them, and call nothi
 }
 
 
+def shown(value: object, limit: int = 300) -> str:
+    """Return what a file says, fit for a message: one line of printable characters, cut at a limit."""
+    return "".join(c if c.isprintable() else "?" for c in str(value)[:limit])
+
+
 class Malformed(Exception):
     """A value is not what the format says; the message names it."""
 
@@ -166,8 +171,8 @@ def _check_storage(content: bytes) -> None:
                 if opcode.name == "GLOBAL" and STORAGE_NAME.fullmatch(str(argument)):
                     continue
                 if opcode.name not in DATA_OPCODES:
-                    shown = opcode.name if argument is None else str(argument).replace(" ", ".")[:200]
-                    raise Malformed(f"its payload asks for {shown}")
+                    what = opcode.name if argument is None else str(argument).replace(" ", ".")[:200]
+                    raise Malformed(f"its payload asks for {what}")
                 if part == 3 and isinstance(argument, int) and argument > len(content):
                     raise Malformed("its payload claims more numbers than it has bytes")
     except ValueError as error:

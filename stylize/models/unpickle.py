@@ -8,11 +8,12 @@ carry (`module_src`) stays a string. Every value comes out of bytes of the file,
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from stylize.errors import FatalError
-from stylize.models.standins import GLOBALS, Array, DType, ForeignModule, Malformed, Standin, module_class
+from stylize.models.standins import GLOBALS, Array, DType, ForeignModule, Malformed, Standin, module_class, shown
 
 REMEDY = "nothing of it was run; get the network as a pickle of stylegan2-ada-pytorch or stylegan3 without additions"
 HINTS = {
@@ -37,10 +38,12 @@ def load_pickle(data: bytes, source: str) -> Any:
     """
     machine = Machine(source)
     try:
-        for opcode, argument, _ in pickletools.genops(data):
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in names, which only damage brings
+            for opcode, argument, _ in pickletools.genops(data):
+                machine.step(opcode.name, argument)
     except Malformed as error:
-        raise FatalError(f"{source} is no network that this reads ({error}): {REMEDY}") from None
+        raise FatalError(f"{source} is no network that this reads ({shown(error)}): {REMEDY}") from None
     except BROKEN as error:
         raise FatalError(f"{source} is cut off or no pickle ({_first_line(error)}): fetch it again") from None
     return machine.stack.pop()
@@ -68,8 +71,8 @@ class Machine:
         else:
             action = getattr(self, f"op_{name.lower()}", None)
             if action is None:
-                shown = "" if argument is None else f" ({str(argument).replace(' ', '.')[:80]})"
-                raise FatalError(f"{self.source} uses the pickle opcode {name}{shown}: {REMEDY}")
+                what = "" if argument is None else f" ({shown(str(argument).replace(' ', '.'), 80)})"
+                raise FatalError(f"{self.source} uses the pickle opcode {name}{what}: {REMEDY}")
             action(argument)
 
     def op_proto(self, _: Any) -> None: ...
@@ -157,7 +160,7 @@ class Machine:
         standin = GLOBALS.get(full) or module_class(full)
         if standin is None:
             hint = next((hint for prefix, hint in HINTS.items() if module.startswith(prefix)), REMEDY)
-            raise FatalError(f"{self.source} asks for {full[:200]}, which no StyleGAN2 generator needs: {hint}")
+            raise FatalError(f"{self.source} asks for {shown(full, 200)}, which no StyleGAN2 generator needs: {hint}")
         return standin
 
     def _pop(self, count: int) -> list[Any]:
@@ -196,7 +199,7 @@ def _guarded(name: str, call: Callable[..., Any], arguments: tuple[Any, ...]) ->
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+    return shown((str(error).splitlines() or [type(error).__name__])[0], 160)
 
 
 def _describe(value: Any) -> str:

@@ -153,6 +153,11 @@ def damaged(how: str) -> Any:
         last.weight = torch.nn.Parameter(torch.randn(10**6, 1, 1, 1))
     elif how == "arguments":
         network._init_kwargs["w_dim"] = 512
+    elif how == "kinds":
+        last.conv_clamp = [1.0]
+    elif how == "embedding":
+        network.mapping.embed = foreign.FullyConnectedLayer(2, 99)
+        network._init_kwargs.clear()
     elif how == "alias-free":
         network.synthesis = torch.nn.Sequential(torch.nn.Linear(1, 1))
     return {"G_ema": network}
@@ -170,6 +175,8 @@ def damaged(how: str) -> Any:
         ("kernel", "1.conv1.weight is \\(16, 16, 1, 1\\), expected \\(16, 16, 3, 3\\)"),
         ("claims", "does not fit together: .* is .*, expected \\(.*1000000"),
         ("arguments", "it says w_dim 512 but its tensors are of 16"),
+        ("kinds", "its generator is damaged"),
+        ("embedding", "narrower than its class embedding"),
         ("alias-free", "only StyleGAN2 generators are read"),
     ],
 )
@@ -259,6 +266,7 @@ def test_a_training_checkpoint_with_its_options_is_read(tmp_path: Path) -> None:
         (lambda s: s.update({"convs.0.conv.blur.kernel": torch.ones(4, 4)}), "filter convs.0.conv.blur.kernel is not"),
         (lambda s: s.update({"input.input": torch.ones(3)}), "its constant has the shape"),
         (lambda s: s.update({"conv1.activate.bias": torch.ones(3)}), "does not fit together: .*blocks.0.conv1.bias"),
+        (lambda s: s.update({"to_rgb1.conv.weight": torch.ones(3)}), "damaged or of another layout: "),
         (lambda s: s.update({"extra": 3}), "holds no generator g_ema but g_ema"),
     ],
 )

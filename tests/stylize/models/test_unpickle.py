@@ -163,6 +163,11 @@ def test_names_that_only_look_like_layers_are_refused(name: str) -> None:
     refuse(data, "asks for torch.nn.modules")
 
 
+def test_what_a_file_says_reaches_the_terminal_as_plain_text() -> None:
+    refuse(b"\x80\x02c\x1b[31mos\nsystem\x07\n.", r"asks for \?\[31mos\.system\?, which")
+    refuse(b"\x80\x02U\x03a\nb.", r"opcode SHORT_BINSTRING \(a\?b\)")
+
+
 def test_a_tensorflow_network_names_the_way_out() -> None:
     refuse(b"\x80\x03cdnnlib.tflib.network\nNetwork\n.", "asks for dnnlib.tflib.network.Network.*legacy.py")
 
