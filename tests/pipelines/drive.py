@@ -1,4 +1,4 @@
-"""A session of its own process, to be killed: `python drive.py OUT ENGINE [ADDRESS]` makes 24 slow, tiny units.
+"""A session to be killed: `python -m tests.pipelines.drive OUT ENGINE [ADDRESS]` makes 24 slow, tiny units.
 
 The processes that work leave their numbers in `OUT.pids/`.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import sys
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipelines import commits
 from pipelines.commits import Commit
@@ -22,6 +21,8 @@ from pipelines.units import Outcome, Unit
 from stylize.storage import Storage
 from tests.pipelines.helpers import CountingSpec, CountingWorker, counting_print
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+MODULE = "tests.pipelines.drive"
 UNITS = 24
 
 
@@ -58,6 +59,44 @@ def drive(out: Path, engine: str, address: str | None = None) -> None:
     spec = SlowSpec(storage, print_.digest, {})
     chosen = make_engine(engine, address=address, workers=2)
     execute(storage, print_, spec, engine=chosen, files={"inputs.parquet": b"rows"}, on_event=tell)
+
+
+def begin(out: Path, *options: str) -> subprocess.Popen[str]:
+    """Start a session in a process group of its own and wait until its workers work."""
+    session = subprocess.Popen(
+        [sys.executable, "-m", MODULE, str(out), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "RAY_worker_niceness": "0"},
+        start_new_session=True,
+    )
+    while not commits.committed(Storage(out)):
+        assert session.poll() is None, session.communicate()[1]
+        time.sleep(0.01)
+    time.sleep(random.uniform(0, 0.4))
+    return session
+
+
+def workers(out: Path) -> list[int]:
+    """Processes that worked on an output."""
+    pids = Path(f"{out}.pids")
+    return [int(path.name) for path in pids.iterdir()] if pids.is_dir() else []
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def all_gone(out: Path) -> None:
+    """Wait until no worker of a killed session is left; nobody else is to do that."""
+    while any(alive(pid) for pid in workers(out) if pid != os.getpid()):
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +21,11 @@ from pipelines.invert import invert
 from pipelines.mix import mix
 from stylize.storage import Storage
 from tests.pipelines import drive
+from tests.pipelines.drive import alive, all_gone, begin, workers
 from tests.pipelines.helpers import tree
 from tests.s3server import S3Server, running_server
 
-SCRIPT = Path(drive.__file__)
+pytestmark = pytest.mark.timeout(400)  # clusters start in seconds, and in minutes on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -42,42 +43,6 @@ def out(tmp_path: Path) -> Iterator[Path]:
     for pid in workers(tmp_path / "out"):
         if alive(pid) and pid != os.getpid():
             os.kill(pid, signal.SIGKILL)
-
-
-def begin(out: Path, *options: str) -> subprocess.Popen[str]:
-    """Start a session in a process group of its own and wait until its workers work."""
-    session = subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(out), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=SCRIPT.parents[2],
-        env={**os.environ, "RAY_worker_niceness": "0"},
-        start_new_session=True,
-    )
-    while not commits.committed(Storage(out)):
-        assert session.poll() is None, session.communicate()[1]
-        time.sleep(0.01)
-    time.sleep(random.uniform(0, 0.4))
-    return session
-
-
-def workers(out: Path) -> list[int]:
-    pids = Path(f"{out}.pids")
-    return [int(path.name) for path in pids.iterdir()] if pids.is_dir() else []
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def all_gone(out: Path) -> None:
-    """Wait until no worker of a killed session is left; nobody else is to do that."""
-    while any(alive(pid) for pid in workers(out) if pid != os.getpid()):
-        time.sleep(0.02)
 
 
 def test_a_killed_session_takes_its_cluster_along_and_the_next_ends_as_if_nothing_had_been(
@@ -106,18 +71,10 @@ def test_an_interrupt_from_the_terminal_ends_clean(out: Path, whole: dict[str, b
     assert tree(out) == whole
 
 
-def test_a_killed_driver_is_outlived_and_so_are_its_workers(out: Path, whole: dict[str, bytes]) -> None:
-    session = begin(out, "ray")
-    os.kill(session.pid, signal.SIGKILL)
-    session.communicate()
-    drive.drive(out, "local")
-    all_gone(out)
-    assert tree(out) == whole
-
-
 def test_two_sessions_started_together_end_in_one_result(out: Path, whole: dict[str, bytes]) -> None:
-    command = [sys.executable, str(SCRIPT), str(out), "local"]
-    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, stdout=subprocess.PIPE) for _ in range(2)]
+    command = [sys.executable, "-m", drive.MODULE, str(out), "local"]
+    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": drive.REPOSITORY}
+    both = [subprocess.Popen(command, text=True, **piped) for _ in range(2)]
     ends = [(session.communicate()[1], session.returncode) for session in both]
     assert 0 in {code for _, code in ends}
     assert all(code == 0 or "another session" in errors for errors, code in ends)

@@ -79,7 +79,8 @@ def test_an_address_where_nobody_answers_is_told_at_once(ray: FakeRay) -> None:
 
 def test_a_cluster_that_does_not_let_us_in_is_told_with_the_remedy(ray: FakeRay) -> None:
     ray.error = ConnectionError("Could not find any\nrunning Ray instance")
-    with pytest.raises(FatalError, match=r"at auto .*find any running.*RAY_AUTH_TOKEN"), cluster.connected("auto", None):
+    refused = pytest.raises(FatalError, match=r"at auto .*find any running.*RAY_AUTH_TOKEN")
+    with refused, cluster.connected("auto", None):
         raise AssertionError("connected to nobody")
     assert ray.ended == 1
 

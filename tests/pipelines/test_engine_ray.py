@@ -23,9 +23,11 @@ from pipelines.run import execute
 from pipelines.units import Unit
 from stylize.errors import FatalError, TransientError
 from stylize.storage import Storage
+from tests.pipelines import drive
 from tests.pipelines.helpers import Behaviour, CountingSpec, CountingWorker, counting_print, tree
 
 ENGINE = RayEngine(workers=2, first_wait=0.01)
+pytestmark = pytest.mark.timeout(400)  # clusters start in seconds, and in minutes on a busy machine
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -196,6 +198,18 @@ def test_an_interrupt_lets_the_units_in_flight_finish_and_the_next_session_does_
     assert committed(tmp_path) == done, "nobody works on"
     summary = execute(storage, print_, CountingSpec(storage, print_.digest, {}), engine=LocalEngine(), files={})
     assert (summary.units, summary.skipped, summary.exit_code) == (30, len(done), 0)
+
+
+def test_a_killed_driver_takes_its_workers_along_and_the_next_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
+    """The cluster lives on; this is also how one is joined by its address, with its token."""
+    drive.drive(tmp_path / "whole", "local")
+    session = drive.begin(tmp_path / "out", "ray", ray.get_runtime_context().gcs_address)
+    os.kill(session.pid, signal.SIGKILL)
+    session.communicate()
+    assert 0 < len(committed(tmp_path / "out")) < drive.UNITS
+    drive.drive(tmp_path / "out", "local")
+    drive.all_gone(tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
