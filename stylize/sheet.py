@@ -59,7 +59,7 @@ def evenly(count: int, wanted: int) -> list[int]:
 
 
 def _height(picture: Pixels, width: int) -> int:
-    return max(1, min(2 * width, round(picture.shape[0] * width / picture.shape[1])))
+    return int(max(1, min(2 * width, round(picture.shape[0] * width / picture.shape[1]))))
 
 
 def _fitted(picture: Pixels, width: int, height: int) -> Image.Image:
