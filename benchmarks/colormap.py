@@ -184,7 +184,7 @@ def show(results: dict[str, dict[str, list[float]]]) -> None:
 
 
 def speed(height: int = 1024, width: int = 2048, repeats: int = 5) -> dict[str, float]:
-    """Return the best of some processor times, in seconds: to fit a map at model size, to apply it to a large picture."""
+    """Return the best of some processor times, in seconds: to fit a map, and to apply it to a large picture."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     source_HWC = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
