@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylize.colormap import ColorMapConfig, Level, fit_colormap
+from stylize.colormap import ColorMap, ColorMapConfig, Level, fit_colormap
 from stylize.images import Pixels, to_model
 
 SMALL, LARGE = (48, 64), (240, 320)
@@ -133,3 +133,23 @@ def test_darkening_keeps_the_texture_of_shadows():
     ground = slice(150, 180), slice(0, 160)
     assert (crushed[ground] == 0).mean() > 0.2
     assert (kept[ground] == 0).mean() < 0.5 * (crushed[ground] == 0).mean()
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 7), (1, 3, 4), (4, 1, 1)])
+def test_applying_is_trilinear_slicing_of_the_grid(shape: tuple[int, int, int]):
+    """Rows first and then luma and columns gives what one interpolation in three dimensions gives."""
+    source = np.random.default_rng(5).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    grid = 0.4 * torch.randn(12, *shape, generator=torch.Generator().manual_seed(6))
+    rgb = torch.from_numpy(source).permute(2, 0, 1).float() / 127.5 - 1
+    luma = (rgb * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0)
+    axes = []
+    for length, cells in ((61, shape[1]), (83, shape[2])):
+        position = ((torch.arange(length) + 0.5) * cells / length - 0.5).clamp(0, cells - 1)
+        axes.append(position * (2 / (cells - 1)) - 1 if cells > 1 else torch.zeros(length))
+    y, x = torch.meshgrid(*axes, indexing="ij")
+    where = torch.stack([x, y, luma if shape[0] > 1 else 0 * luma], dim=-1)[None, None]
+    sliced = torch.nn.functional.grid_sample(grid[None], where, padding_mode="border", align_corners=True)
+    maps = sliced.reshape(4, 3, 61, 83)
+    expected = rgb + (maps[:3] * rgb[:, None]).sum(0) + maps[3]
+    pixels = ((expected + 1) * 127.5).round().clamp(0, 255).permute(1, 2, 0).numpy()
+    assert abs(ColorMap(grid, 16).apply(source) - pixels).max() <= 1
