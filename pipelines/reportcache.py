@@ -16,7 +16,7 @@ from stylize.images import Pixels, decode_rgb, from_model, to_model
 from stylize.markup import Html
 from stylize.models.bundle import Bundle, load_bundle
 from stylize.render import render_clipped
-from stylize.reporting import Shown, fitted, gallery, page, remark, rows, section, text
+from stylize.reporting import Shown, fitted, gallery, page, remark, section, text
 from stylize.sheet import evenly
 from stylize.spelling import count, size
 from stylize.storage import Storage
@@ -94,26 +94,17 @@ def _storage(survey: Survey) -> Html:
 
 
 def _typical(pictures: Sequence[Restored]) -> Html:
-    pairs = [_pair(restored) for restored in pictures]
-    lines = [
-        (*pairs[place], *(pairs[place + 1] if place + 1 < len(pairs) else ())) for place in range(0, len(pairs), 2)
-    ]
-    even = [line for line in lines if len(line) == 4]
-    odd = [line for line in lines if len(line) == 2]
-    titles = ("Source", "Reconstruction")
     return section(
         "Pictures and their reconstructions",
-        rows(titles * 2, even) if even else None,
-        rows(titles, odd) if odd else None,
+        gallery([item for restored in pictures for item in _pair(restored)], 4),
         lead="Taken evenly from the whole run, at the size of the model.",
     )
 
 
 def _worst(pictures: Sequence[Restored]) -> Html:
-    shown = [item for restored in pictures for item in _pair(restored)]
     return section(
         "The worst",
-        gallery(shown, 4),
+        gallery([item for restored in pictures for item in _pair(restored)], 4),
         lead="The pictures with the lowest PSNR, each beside its reconstruction. When they differ in kind from the "
         "rest (another camera, night, glare), a model trained on such pictures is the remedy.",
     )
@@ -121,12 +112,11 @@ def _worst(pictures: Sequence[Restored]) -> Html:
 
 def _pair(restored: Restored) -> tuple[Shown, Shown]:
     row = restored.row
-    caption = row.image
     return (
-        Shown(picture=fitted(restored.source_HWC, WIDTH), caption=caption, alt=f"source {row.id}"),
+        Shown(picture=fitted(restored.source_HWC, WIDTH), caption=row.image, alt=f"source {row.id}"),
         Shown(
             picture=fitted(restored.picture_HWC, WIDTH),
-            caption=f"{row.psnr:.1f} dB",
+            caption=f"reconstruction, {row.psnr:.1f} dB",
             alt=f"reconstruction of {row.id}",
             mark="result",
         ),

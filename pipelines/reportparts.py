@@ -61,13 +61,13 @@ def failures(total: Summary) -> Html | None:
     if not total.failed:
         return None
     causes = {cause: (amount, number(amount)) for cause, amount in total.causes.items()}
-    lines = [(code(failure.id), failure.kind, failure.reason) for failure in total.failures]
+    lines = [(code(failure.id), failure.reason) for failure in total.failures]
     rest = total.failed - len(lines)
     more = text(f"{number(rest)} more are in manifest.json, or in the commit records.") if rest > 0 else None
     return section(
         "Failures",
         bars(causes),
-        table(("input", "kind", "reason"), lines, numeric=False),
+        table(("input", "reason"), lines, numeric=False),
         more,
         lead="These inputs are missing from the output. Mend them and run the same command with --retry-failed.",
     )

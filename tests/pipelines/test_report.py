@@ -98,7 +98,7 @@ def test_failures_are_counted_and_listed(dataset: Path, tmp_path: Path, tiny_mod
     assert "2 failed" in text
     assert "--retry-failed" in text
     for name in ("train/0001TP_002", "train/0001TP_005"):
-        assert f"{name} bad-input" in text
+        assert f"{name} unreadable picture: " in text
 
 
 def test_a_run_in_which_everything_failed_has_a_page(dataset: Path, tmp_path: Path, tiny_model: str) -> None:
