@@ -23,11 +23,11 @@ from torch import Tensor
 
 from stylize import load_bundle, scenes
 from stylize.images import Pixels, encode, to_model
-from stylize.metrics import low_frequency_psnr, psnr
 from stylize.models.bundle import Bundle
 from stylize.models.encoder import Codes
 from stylize.render import recolour, render_clipped
 from stylize.sheet import Cell, contact_sheet
+from stylize.truth import closeness
 
 SOURCE = (360, 480)
 CONDITIONS = ("dusk", "night", "fog", "rain", "snow")
@@ -90,14 +90,6 @@ def judge(pair: Pair, picture_HWC: Pixels) -> Result:
         before=closeness(pair.content_HWC, pair.truth_HWC),
         after=closeness(picture_HWC, pair.truth_HWC),
     )
-
-
-def closeness(picture_HWC: Pixels, truth_HWC: Pixels) -> tuple[float, float]:
-    """Return PSNR and low-frequency PSNR in dB."""
-    picture, truth = (
-        torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 127.5 - 1 for rgb in (picture_HWC, truth_HWC)
-    )
-    return float(psnr(picture, truth)), float(low_frequency_psnr(picture, truth))
 
 
 def summarise(results: Sequence[Result]) -> dict[str, dict[str, float]]:
