@@ -18,16 +18,15 @@ class Batching:
     `with batching.gate: ...` lets as many passes compute at once as make sense: one on a GPU, one per core on a CPU.
     There each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
     last bits of its sums, depend on the number of threads: a shard would differ from one machine to the next. Cores are
-    kept busy by several units in flight. `close` gives the process its number of threads back.
+    kept busy by several units in flight. Beside a GPU too, PyTorch has one thread per thread of ours: colour maps are
+    fitted on several of these at once. `close` gives the process its number of threads back.
     """
 
     def __init__(self, size: int, device: torch.device) -> None:
         self.size = size
-        on_cpu = device.type == "cpu"
-        self.gate = threading.BoundedSemaphore((os.cpu_count() or 1) if on_cpu else 1)
+        self.gate = threading.BoundedSemaphore((os.cpu_count() or 1) if device.type == "cpu" else 1)
         self._threads = torch.get_num_threads()
-        if on_cpu:
-            torch.set_num_threads(1)
+        torch.set_num_threads(1)
 
     def close(self) -> None:
         """Let PyTorch use as many threads as before."""

@@ -64,11 +64,12 @@ def test_other_errors_pass_through(batching: Batching) -> None:
         batching(broken, torch.zeros(8))
 
 
-def test_on_a_cpu_a_pass_has_one_thread_until_closed() -> None:
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_passes_and_colour_maps_have_one_thread_each_until_closed(device: str) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        batching = Batching(4, torch.device("cpu"))
+        batching = Batching(4, torch.device(device))
         assert torch.get_num_threads() == 1
         batching.close()
         assert torch.get_num_threads() == 2
@@ -80,3 +81,4 @@ def test_on_a_gpu_one_pass_computes_at_a_time() -> None:
     batching = Batching(4, torch.device("cuda"))
     with batching.gate:
         assert not batching.gate.acquire(blocking=False)
+    batching.close()
