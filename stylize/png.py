@@ -5,11 +5,16 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
+
+zlib_ng: ModuleType | None
+try:
+    from zlib_ng import zlib_ng  # the extra `fast`
+except ImportError:
+    zlib_ng = None
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 3: 2}  # channels: grey, RGB
@@ -17,14 +22,7 @@ LEFT_NEIGHBOUR = 1  # the filter "sub"
 LARGEST_CHUNK = 1 << 30
 
 
-def _deflate() -> ModuleType:
-    try:
-        return import_module("zlib_ng.zlib_ng")  # the extra `fast`
-    except ImportError:
-        return zlib
-
-
-DEFLATE = _deflate()
+DEFLATE: ModuleType = zlib if zlib_ng is None else zlib_ng
 
 
 def write_png(image_HWC: NDArray[np.uint8]) -> bytes:
