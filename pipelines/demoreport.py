@@ -188,8 +188,8 @@ def _weather(story: Story) -> Html:
         "What came out",
         *blocks,
         lead="The last column is what no real data can show: the same street, rendered in exactly the light and "
-        "weather of the exemplar. Neither the model nor the pipeline has seen it. Below the pictures stands the PSNR to it, "
-        "after a blur: see further down.",
+        "weather of the exemplar. Neither the model nor the pipeline has seen it. Below the pictures stands the PSNR "
+        "to it, after a blur: see further down.",
     )
 
 
