@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from stylize.models.bundle import load_bundle
 from stylize.storage import Storage
 
 Packed = list[tuple[bytes, Floats]]  # blob and scales of each noise map
+_EMPTY = torch.empty(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,19 @@ class InvertSpec:
     def ids(self, unit: Unit) -> Sequence[str]:
         """Return the input ids of a unit."""
         return [row["id"] for row in WorkList(self.cache.read(INPUTS)).rows(unit.index)]
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """Pictures by their place in the batch, and what has become of them so far."""
+
+    pictures: Mapping[int, Picture]
+    failures: list[Failure]
+    images_BCHW: Tensor = _EMPTY
+    ws_BLD: Tensor = _EMPTY
+    plain_B: Tensor = _EMPTY  # PSNR before packing
+    noise: list[Tensor] = field(default_factory=list)  # of the model; once packed, as they are stored
+    packed: dict[int, Packed] = field(default_factory=dict)
 
 
 class Inverter:
@@ -113,9 +127,11 @@ class Inverter:
         def load(row: Mapping[str, Any]) -> Picture | Failure | None:
             return None if row["id"] in kept else self._load(row, watch)
 
+        # One batch is packed on a thread while the next one is in the model, so that the model never waits for it.
         loaded = prefetch(self._pool, load, inputs, ahead=2 * self.spec.batch_size)
-        for batch in chunks(loaded, self.spec.batch_size):
-            for item in (*batch, *self._invert(batch, watch)):
+        inverted = (self._invert(batch, watch) for batch in chunks(loaded, self.spec.batch_size))
+        for batch in prefetch(self._pool, lambda batch: self._pack(batch, watch), inverted, ahead=2):
+            for item in (*batch.failures, *self._rows(batch, watch)):
                 if isinstance(item, Failure):
                     failures.append(item)
                 elif isinstance(item, CacheRow):
@@ -129,27 +145,39 @@ class Inverter:
         except BadInput as error:
             return Failure(id=row["id"], kind="bad-input", reason=error.reason)
 
-    def _invert(self, batch: Sequence[Picture | Failure | None], watch: Stopwatch) -> list[CacheRow | Failure]:
-        """Return a row, or a failure, for each picture of a batch."""
+    def _invert(self, batch: Sequence[Picture | Failure | None], watch: Stopwatch) -> Batch:
+        """Return a batch with its codes, noise maps and reconstruction."""
         pictures = {place: item for place, item in enumerate(batch) if isinstance(item, Picture)}
-        if not pictures:
-            return []
-        images_BCHW = self._stack({place: picture.image_CHW for place, picture in pictures.items()})
-        with self._batching.gate, watch("model"):
-            ws_BLD, *noise, plain_B = self._batching(self._encode, images_BCHW)
+        made = Batch(pictures=pictures, failures=[item for item in batch if isinstance(item, Failure)])
+        if pictures:
+            made.images_BCHW = self._stack({place: picture.image_CHW for place, picture in pictures.items()})
+            with self._batching.gate, watch("model"):
+                made.ws_BLD, *made.noise, made.plain_B = self._batching(self._encode, made.images_BCHW)
+        return made
+
+    def _pack(self, batch: Batch, watch: Stopwatch) -> Batch:
+        """Pack the noise maps of a batch, and unpack them as a reader of the cache will see them."""
+        if not batch.pictures:
+            return batch
         with watch("encode"):
-            packed = {
-                place: self._pack(picture, [maps[place].numpy() for maps in noise])
-                for place, picture in pictures.items()
-            }
-            restored = [self._restore(packed, index) for index in range(len(noise))]
+            for place, picture in batch.pictures.items():
+                try:
+                    maps = [maps_BCHW[place].numpy() for maps_BCHW in batch.noise]
+                    batch.packed[place] = [encode_noise(noise_CHW, self.spec.info.noise) for noise_CHW in maps]
+                except BadInput as error:
+                    batch.failures.append(Failure(id=picture.row["id"], kind="bad-input", reason=error.reason))
+            batch.noise = [self._restore(batch.packed, index) for index in range(len(batch.noise))]
+        return batch
+
+    def _rows(self, batch: Batch, watch: Stopwatch) -> list[CacheRow]:
+        """Measure the reconstruction from what is stored, and return the rows of a batch."""
+        if not batch.packed:
+            return []
         with self._batching.gate, watch("model"):
-            (psnr_B,) = self._batching(self._quality, images_BCHW, ws_BLD, *restored)
+            (psnr_B,) = self._batching(self._quality, batch.images_BCHW, batch.ws_BLD, *batch.noise)
         return [
-            blobs
-            if isinstance(blobs, Failure)
-            else _row(pictures[place], ws_BLD[place], blobs, float(psnr_B[place]), float(plain_B[place]))
-            for place, blobs in packed.items()
+            _row(batch.pictures[place], batch.ws_BLD[place], packed, float(psnr_B[place]), float(batch.plain_B[place]))
+            for place, packed in batch.packed.items()
         ]
 
     def _encode(self, images_BCHW: Tensor) -> tuple[Tensor, ...]:
@@ -169,10 +197,10 @@ class Inverter:
             batch[place] = array
         return torch.from_numpy(batch)
 
-    def _restore(self, packed: Mapping[int, Packed | Failure], index: int) -> Tensor:
-        """Return one of the noise maps of a batch as a reader of the cache will see it."""
+    def _restore(self, packed: Mapping[int, Packed], index: int) -> Tensor:
+        """Return one of the noise maps of a batch, unpacked."""
         shape, mode = self.spec.info.noise_shapes[index], self.spec.info.noise
-        maps = {place: decode_noise(*p[index], shape, mode) for place, p in packed.items() if isinstance(p, list)}
+        maps = {place: decode_noise(*blobs[index], shape, mode) for place, blobs in packed.items()}
         return self._stack(maps or {0: np.zeros(shape, np.float32)})
 
     def _publish(self, unit: Unit, rows: Sequence[CacheRow], watch: Stopwatch) -> tuple[commits.FileRecord, ...]:
@@ -191,12 +219,6 @@ class Inverter:
             **figures.tally("psnr_fp32", (row.psnr_fp32 for row in rows)),
             "raw_bytes": 4 * floats * len(rows),
         }
-
-    def _pack(self, picture: Picture, maps: Sequence[Floats]) -> Packed | Failure:
-        try:
-            return [encode_noise(noise_CHW, self.spec.info.noise) for noise_CHW in maps]
-        except BadInput as error:
-            return Failure(id=picture.row["id"], kind="bad-input", reason=error.reason)
 
 
 def _row(picture: Picture, codes_LD: Tensor, packed: Packed, quality: float, before: float) -> CacheRow:
