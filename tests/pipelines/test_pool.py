@@ -60,7 +60,7 @@ def test_a_worker_that_must_not_start_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_only_this_machine_sees_is_explained(tmp_path: Path) -> None:
-    reply = started(tmp_path, NotFound("/home/me/cache/inputs.parquet does not exist"))
+    reply = started(tmp_path, NotFound("/data/cache/inputs.parquet does not exist"))
     assert isinstance(reply, FatalError)
     assert "inputs.parquet does not exist" in str(reply)
     assert "use URLs or a shared folder" in str(reply)
