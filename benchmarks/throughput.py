@@ -56,7 +56,7 @@ class Bench:
     def invert(self, **options: Any) -> Any:
         """Invert everything into a fresh cache; return the summary."""
         cache = self._fresh("cache")
-        unit = max(1, min(32, self.count // 4))  # four units at least, of which two are in flight
+        unit = max(self.batch, min(32, self.count // 4))  # four units if they fill a batch; two are in flight
         return stylize.invert(self.dataset, cache, model=self.model, unit_size=unit, **self._how(), **options)
 
     def mix(self, **options: Any) -> Any:
