@@ -12,6 +12,7 @@ measures ways to do the up-convolution alone: it is why `ops.modulated_conv` doe
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -236,6 +237,7 @@ def report(results: dict[str, Any]) -> str:
     lines = ["# Synthesis on one CPU thread", "", str(__doc__).split("\n\n", 2)[2].strip(), "", results["machine"], ""]
     for backward, title in ((False, "Forward"), (True, "Forward and backward")):
         rows = [row for row in results["synthesis"] if row["backward"] is backward]
+        rows.sort(key=lambda row: (list(CONFIGURATIONS).index(row["configuration"]), row["batch"]))
         if rows:
             others = [name for name in rows[0]["ms"] if name != "ours"]
             head = ["generator", "batch", "ours, ms a picture", *(f"{name} / ours" for name in others)]
@@ -262,26 +264,29 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--configurations", nargs="+", choices=list(CONFIGURATIONS), default=list(CONFIGURATIONS))
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 4, 16])
+    parser.add_argument("--resume", action="store_true", help="keep what the JSON holds already")
     options = parser.parse_args()
     torch.set_num_threads(1)
     machine = f"torch {torch.__version__}, {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, 1 thread"
     results: dict[str, Any] = {"machine": machine, "repeats": options.repeats, "synthesis": [], "up_convolution": []}
+    stored = options.out.with_suffix(".json")
+    if options.resume and stored.exists():
+        results = json.loads(stored.read_text())
+    done = {(row["configuration"], row["batch"], row["backward"]) for row in results["synthesis"]}
 
     def keep(kind: str, measured: dict[str, Any]) -> None:
         results[kind].append(measured)
         print(measured, flush=True)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
+        stored.write_text(json.dumps(results, indent=2) + "\n")
         options.out.with_suffix(".md").write_text(report(results))
 
-    for shape in UP_CONVOLUTIONS:
+    for shape in UP_CONVOLUTIONS[len(results["up_convolution"]) // 2 :]:
         for channels_last in (False, True):
             keep("up_convolution", measure_up_convolution(shape, channels_last, options.repeats))
-    for name in options.configurations:
-        for batch in options.batches:
-            keep("synthesis", measure_synthesis(name, batch, backward=False, repeats=options.repeats))
-        for batch in options.batches if name.startswith("light") else options.batches[:1]:
-            keep("synthesis", measure_synthesis(name, batch, backward=True, repeats=options.repeats))
+    for backward, batch, name in itertools.product((False, True), options.batches, options.configurations):
+        if (name, batch, backward) not in done:
+            keep("synthesis", measure_synthesis(name, batch, backward, options.repeats))
 
 
 if __name__ == "__main__":
