@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
         ("exemplar_unit", pa.int32()),
         ("exemplar_source", pa.string()),  # its file, relative to its dataset
         ("exemplar_sha256", pa.string()),
+        ("reserve", pa.list_(pa.struct([("exemplar", pa.string()), ("exemplar_unit", pa.int32())]))),
         ("seed", pa.int64()),
         ("image", pa.string()),
         ("labels", pa.list_(pa.struct([("source", pa.string()), ("path", pa.string())]))),
@@ -39,13 +40,18 @@ _HASHES = ("id", "source_sha256")
 
 @dataclass(frozen=True, kw_only=True)
 class MixPlan:
-    """What is asked of a plan. `resized` says that pictures leave at model size, so that labels must change too."""
+    """What is asked of a plan.
+
+    `resized` says that pictures leave at model size, so that labels must change too; `reserve` is how many exemplars a
+    copy has beyond the first, in case that the guard refuses what they give.
+    """
 
     split: str | None
     limit: int | None
     per_image: int
     seed: int
     resized: bool
+    reserve: int = 0
 
     def build(self, contents: CacheReader, styles: CacheReader | None) -> tuple[WorkListFile, int]:
         """Return the work list, one unit per shard of `contents` that has a part in it, and the number of exemplars.
@@ -68,7 +74,7 @@ class MixPlan:
         listed: Mapping[Picture, tuple[int, str]],
     ) -> Iterator[dict[str, Any]]:
         for picture, entry in islice(_pictures(contents, splits), self.limit):
-            for k, exemplar in enumerate(pool.choose(picture, self.per_image, self.seed)):
+            for k, (exemplar, *spare) in enumerate(pool.draw(picture, self.per_image, self.seed, self.reserve)):
                 unit, image = listed[exemplar]
                 yield {
                     "id": entry.id,
@@ -78,6 +84,7 @@ class MixPlan:
                     "exemplar_unit": unit,
                     "exemplar_source": image,
                     "exemplar_sha256": exemplar.sha256,
+                    "reserve": [{"exemplar": other.id, "exemplar_unit": listed[other][0]} for other in spare],
                     "seed": item_seed(self.seed, entry.id, k),
                     "image": picture_path(entry.image, entry.key, k),
                     "labels": self._labels(entry, k),

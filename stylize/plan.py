@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from stylize.errors import FatalError
 
@@ -47,31 +48,44 @@ class ExemplarPool:
         No exemplar is the content picture itself; the copies get different exemplars until all are used, then a new
         round begins. Copy k does not depend on how many copies follow it. Raises FatalError when none is left.
         """
-        chosen: list[Picture] = []
+        return [draw[0] for draw in self.draw(content, copies, seed)]
+
+    def draw(self, content: Picture, copies: int, seed: int, reserve: int = 0) -> list[list[Picture]]:
+        """Return for each copy its exemplar, as `choose` does, and up to `reserve` further ones to take in its place.
+
+        The reserve goes on where the walk to the exemplar ended. It shares none with the copies before, nor with their
+        reserves, unless there are no others; it holds each picture once and changes no exemplar.
+        """
+        drawn: list[list[Picture]] = []
         used: set[str] = set()
+        spare: set[str] = set()
         for k in range(copies):
             number = item_seed(seed, content.id, k)
-            exemplar = self._walk(content, number, used)
-            if exemplar is None and used:
+            exemplar = next(self._walk(content, number, used), None)
+            if exemplar is None:
                 used.clear()
-                exemplar = self._walk(content, number, used)
+                exemplar = next(self._walk(content, number, used), None)
             if exemplar is None:
                 raise FatalError(self._nothing_left(content))
             used.add(_identity(exemplar))
-            chosen.append(exemplar)
-        return chosen
+            further = chain(
+                self._walk(content, number, used | spare), self._walk(content, number, {_identity(exemplar)})
+            )
+            kept = list(islice(_distinct(further), reserve))
+            spare.update(map(_identity, kept))
+            drawn.append([exemplar, *kept])
+        return drawn
 
-    def _walk(self, content: Picture, number: int, used: set[str]) -> Picture | None:
-        """Return the first allowed exemplar on a walk that visits every exemplar once."""
+    def _walk(self, content: Picture, number: int, without: set[str]) -> Iterator[Picture]:
+        """Yield the allowed exemplars on a walk that visits every exemplar once."""
         count = len(self.exemplars)
         if count == 0:
-            return None
+            return
         start, stride = number % count, _stride(number // count, count)
         for step in range(count):
             exemplar = self.exemplars[(start + step * stride) % count]
-            if _identity(exemplar) not in used and not self._same(content, exemplar):
-                return exemplar
-        return None
+            if _identity(exemplar) not in without and not self._same(content, exemplar):
+                yield exemplar
 
     def _same(self, content: Picture, exemplar: Picture) -> bool:
         same_bytes = content.sha256 != "" and content.sha256 == exemplar.sha256
@@ -89,6 +103,14 @@ def exemplar_for(content_id: str, k: int, exemplar_ids: Iterable[str], seed: int
     """Return the id of the exemplar of copy k of a content picture, whatever the order of `exemplar_ids`."""
     pool = ExemplarPool((Picture(id=name) for name in exemplar_ids), intra=intra)
     return pool.choose(Picture(id=content_id), k + 1, seed)[k].id
+
+
+def _distinct(pictures: Iterable[Picture]) -> Iterator[Picture]:
+    seen: set[str] = set()
+    for picture in pictures:
+        if _identity(picture) not in seen:
+            seen.add(_identity(picture))
+            yield picture
 
 
 def _identity(picture: Picture) -> str:

@@ -44,6 +44,29 @@ def test_more_copies_leave_the_first_ones_as_they_are():
     assert pool.choose(content, 10, 3)[:4] == pool.choose(content, 4, 3)
 
 
+def test_a_reserve_changes_no_exemplar_and_holds_others():
+    pool = ExemplarPool((Picture(id=name) for name in IDS), intra=True)
+    for content in (Picture(id=name) for name in IDS):
+        drawn = pool.draw(content, 3, 4, reserve=2)
+        assert [draw[0] for draw in drawn] == pool.choose(content, 3, 4)
+        assert [len(draw) for draw in drawn] == [3, 3, 3]
+        spare = [exemplar for draw in drawn for exemplar in draw[1:]]
+        assert len({*spare}) == 6
+        assert content not in spare
+        for k, draw in enumerate(drawn):  # nor what an earlier copy has
+            assert not {*draw[1:]} & {other[0] for other in drawn[: k + 1]}
+        assert pool.draw(content, 1, 4, reserve=2) == drawn[:1]
+
+
+def test_a_small_pool_gives_a_smaller_reserve_and_repeats_before_it_gives_none():
+    pictures = [Picture(id=name, sha256=name[0]) for name in ("a", "a2", "b", "c", "d")]
+    drawn = ExemplarPool(pictures, intra=True).draw(Picture(id="x", sha256="d"), 3, 1, reserve=4)
+    for draw in drawn:
+        assert sorted(exemplar.sha256 for exemplar in draw) == ["a", "b", "c"]
+    alone = ExemplarPool(pictures[:2], intra=True).draw(Picture(id="x"), 1, 1, reserve=2)
+    assert [len(draw) for draw in alone] == [1]
+
+
 def test_ids_of_another_dataset_may_repeat_ours():
     assert exemplar_for("train/000", 0, ["train/000"], 0, intra=False) == "train/000"
 
