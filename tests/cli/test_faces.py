@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from cli.main import COMMANDS
+from tests.cli.commands import COMMANDS
 
 # command -> (module, function, arguments that only Python code can give)
 FACES = {
@@ -48,8 +48,7 @@ def function(name: str) -> Callable[..., Any]:
 
 
 def params(name: str) -> list[click.Parameter]:
-    command: click.Command = import_module(COMMANDS[name]).command
-    return [param for param in command.params if param.expose_value]
+    return [param for param in COMMANDS[name].params if param.expose_value]
 
 
 def test_every_command_has_its_function() -> None:

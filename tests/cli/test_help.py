@@ -12,35 +12,41 @@ from pathlib import Path
 import click
 import pytest
 
-from cli.main import COMMANDS, group
+from cli.main import group
+from tests.cli.commands import COMMANDS, GROUPS
 
 TEXTS = Path(__file__).parent / "help"
 
 
 def context(name: str) -> click.Context:
-    parent = group.make_context("stylize", [name], terminal_width=100, resilient_parsing=True)
-    if name == "stylize":
-        return parent
-    command = group.get_command(parent, name)
-    assert command is not None
-    return command.make_context(name, [], parent=parent, terminal_width=100, resilient_parsing=True)
+    """Return the context of a command by its words, such as `evaluate segmentation`."""
+    found = group.make_context("stylize", ["x"], terminal_width=100, resilient_parsing=True)
+    for word in [] if name == "stylize" else name.split():
+        parent = found.command
+        assert isinstance(parent, click.Group)
+        command = parent.get_command(found, word)
+        assert command is not None
+        found = command.make_context(word, [], parent=found, terminal_width=100, resilient_parsing=True)
+    return found
 
 
 def words(text: str) -> list[str]:
     return text.split()
 
 
-@pytest.mark.parametrize("name", ["stylize", *COMMANDS])
+@pytest.mark.parametrize("name", ["stylize", *GROUPS, *COMMANDS])
 def test_help_text_is_the_agreed_one(name: str) -> None:
     text = context(name).get_help() + "\n"
-    path = TEXTS / f"{name}.txt"
+    path = TEXTS / f"{name.replace(' ', '-')}.txt"
     if os.environ.get("STYLIZE_UPDATE_HELP"):
         path.write_text(text, "utf-8")
     assert words(text) == words(path.read_text("utf-8")), "a deliberate change? run: make help-texts"
 
 
 def test_no_text_is_left_of_a_command_that_is_gone() -> None:
-    assert sorted(path.stem for path in TEXTS.glob("*.txt")) == sorted(["stylize", *COMMANDS])
+    assert sorted(path.stem for path in TEXTS.glob("*.txt")) == sorted(
+        name.replace(" ", "-") for name in ("stylize", *GROUPS, *COMMANDS)
+    )
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
