@@ -18,6 +18,11 @@ class Picture:
     id: str
     sha256: str = ""
 
+    @property
+    def identity(self) -> str:
+        """What copies of one picture have in common."""
+        return self.sha256 or self.id
+
 
 def item_seed(seed: int, content_id: str, k: int) -> int:
     """Return the 63-bit integer that all randomness of one output picture comes from.
@@ -48,17 +53,8 @@ class ExemplarPool:
         No exemplar is the content picture itself; the copies get different exemplars until all are used, then a new
         round begins. Copy k does not depend on how many copies follow it. Raises FatalError when none is left.
         """
-        return [draw[0] for draw in self.draw(content, copies, seed)]
-
-    def draw(self, content: Picture, copies: int, seed: int, reserve: int = 0) -> list[list[Picture]]:
-        """Return for each copy its exemplar, as `choose` does, and up to `reserve` further ones to take in its place.
-
-        The reserve goes on where the walk to the exemplar ended. It shares none with the copies before, nor with their
-        reserves, unless there are no others; it holds each picture once and changes no exemplar.
-        """
-        drawn: list[list[Picture]] = []
+        chosen: list[Picture] = []
         used: set[str] = set()
-        spare: set[str] = set()
         for k in range(copies):
             number = item_seed(seed, content.id, k)
             exemplar = next(self._walk(content, number, used), None)
@@ -67,12 +63,26 @@ class ExemplarPool:
                 exemplar = next(self._walk(content, number, used), None)
             if exemplar is None:
                 raise FatalError(self._nothing_left(content))
-            used.add(_identity(exemplar))
-            further = chain(
-                self._walk(content, number, used | spare), self._walk(content, number, {_identity(exemplar)})
-            )
+            used.add(exemplar.identity)
+            chosen.append(exemplar)
+        return chosen
+
+    def draw(self, content: Picture, copies: int, seed: int, reserve: int = 0) -> list[list[Picture]]:
+        """Return for each copy its exemplar, as `choose` does, and up to `reserve` further ones to take in its place.
+
+        The reserve is found on a walk of its own copy. It shares none with the copies before, nor with their reserves,
+        unless there are no others; it holds each picture once and changes no exemplar.
+        """
+        drawn: list[list[Picture]] = []
+        used: set[str] = set()
+        spare: set[str] = set()
+        for k, exemplar in enumerate(self.choose(content, copies, seed)):
+            number = item_seed(seed, content.id, k)
+            used.add(exemplar.identity)
+            others = self._walk(content, number, used | spare)
+            further = chain(others, self._walk(content, number, {exemplar.identity}))
             kept = list(islice(_distinct(further), reserve))
-            spare.update(map(_identity, kept))
+            spare.update(other.identity for other in kept)
             drawn.append([exemplar, *kept])
         return drawn
 
@@ -84,7 +94,7 @@ class ExemplarPool:
         start, stride = number % count, _stride(number // count, count)
         for step in range(count):
             exemplar = self.exemplars[(start + step * stride) % count]
-            if _identity(exemplar) not in without and not self._same(content, exemplar):
+            if exemplar.identity not in without and not self._same(content, exemplar):
                 yield exemplar
 
     def _same(self, content: Picture, exemplar: Picture) -> bool:
@@ -108,13 +118,9 @@ def exemplar_for(content_id: str, k: int, exemplar_ids: Iterable[str], seed: int
 def _distinct(pictures: Iterable[Picture]) -> Iterator[Picture]:
     seen: set[str] = set()
     for picture in pictures:
-        if _identity(picture) not in seen:
-            seen.add(_identity(picture))
+        if picture.identity not in seen:
+            seen.add(picture.identity)
             yield picture
-
-
-def _identity(picture: Picture) -> str:
-    return picture.sha256 or picture.id
 
 
 def _stride(number: int, count: int) -> int:
