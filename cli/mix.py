@@ -14,6 +14,7 @@ from cli import options
     "stylize mix cache stylized",
     "stylize mix cache stylized --styles dusk-cache --per-image 2 --seed 1",
     "stylize mix cache preview --limit 12 --strength 0.7 --size model",
+    "stylize mix cache baseline --styles dusk-cache --method fda --strength 0.5-1",
 )
 @click.argument("cache", metavar="CACHE")
 @click.argument("out", metavar="OUT")
@@ -31,12 +32,22 @@ from cli import options
     help="Copies of each image, each with an exemplar of its own.",
 )
 @click.option(
+    "--method",
+    metavar="METHOD",
+    type=click.Choice(options.METHODS),
+    default="stylization",
+    show_default=True,
+    help="Stylization by the model, or a baseline to compare it with on the same pairs of images: "
+    f"{', '.join(options.METHODS[1:])}.",
+)
+@click.option(
     "--strength",
     metavar="S",
-    type=click.FloatRange(0, 1),
+    type=options.StrengthRange(),
     default=1.0,
     show_default=True,
-    help="How far to move the style from the image's own (0) to the exemplar's (1).",
+    help="How far to move the style from the image's own (0) to the exemplar's (1), and beyond it up to 2 (only "
+    "stylization); a range such as 0.5-1.2 gives each copy its own.",
 )
 @click.option("--layers", metavar="LIST", help="Move only the codes of these layers, such as 0-3,7.  [default: all]")
 @click.option(

@@ -17,6 +17,7 @@ LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
 NOISE_MODES = ("int8", "fp16")
 SIZES = ("source", "model")
 FORMATS = ("tree",)
+METHODS = ("stylization", "reinhard", "histogram", "fda")
 ENGINES = ("auto", "local", "ray")
 PRESETS = ("light", "paper")
 
@@ -59,6 +60,23 @@ class Size(click.ParamType[tuple[int, int]]):
         if match is None:
             self.fail(f"{value!r} is not HEIGHTxWIDTH, such as 96x128", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class StrengthRange(click.ParamType[Any]):
+    """A strength or a range of strengths, such as 0.7 or 0.5-1.2."""
+
+    name = "strength"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a number for a number and (low, high) for a range, or say what is wrong with it."""
+        from stylize.errors import ConfigurationError
+        from stylize.strength import parse_strength
+
+        try:
+            low, high = parse_strength(value)
+        except ConfigurationError as error:
+            self.fail(error.reason, param, ctx)
+        return low if low == high else (low, high)
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:

@@ -40,7 +40,7 @@ OWN_FOLDERS = ("shards/", "provenance/", "commits/")
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """What a run is: its stage, configuration (JSON values), weights, inputs, and how many units and rows they make.
+    """What a run is: its stage, configuration (JSON values), weights if any, inputs, and how many units and rows.
 
     `sources` (paths and URLs, never secrets) and versions are recorded, not compared: data may move, and a run may be
     continued after an upgrade.
@@ -48,7 +48,7 @@ class Fingerprint:
 
     kind: str
     configuration: Mapping[str, Any]
-    weights: str
+    weights: str | None
     inputs: str
     rows: int
     units: int

@@ -13,17 +13,23 @@ from pipelines.fingerprint import Fingerprint
 from pipelines.mixer import MixSpec
 from pipelines.mixextras import SHEET, copy_extras, write_sheet
 from pipelines.mixplan import PLAN, MixPlan
+from pipelines.mixwork import MixWorkSpec
 from pipelines.run import execute
 from pipelines.summary import Summary
+from pipelines.transfer import TransferSpec
+from pipelines.units import WorkerSpec
 from pipelines.worklist import WorkList
 from stylize.cache import CacheReader
 from stylize.errors import ConfigurationError, NotFound
+from stylize.methods import METHODS, STYLIZATION, weights_sha256
 from stylize.models.bundle import load_bundle
 from stylize.render import parse_layers
 from stylize.storage import Storage
+from stylize.strength import Span, Strength, parse_strength, show_strength
 
 SIZES = ("source", "model")
 FORMATS = ("tree",)
+BATCH_SIZE = 8
 
 
 def mix(
@@ -36,12 +42,13 @@ def mix(
     split: str | None = None,
     limit: int | None = None,
     per_image: int = 1,
-    strength: float = 1.0,
+    method: str = STYLIZATION,
+    strength: Strength = 1.0,
     layers: str | None = None,
     size: str = "source",
     format: str = "tree",
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int = BATCH_SIZE,
     device: str | None = None,
     engine: str = "auto",
     address: str | None = None,
@@ -67,7 +74,10 @@ def mix(
         split: take contents, and without `styles` exemplars, only from this split (several: separated by commas).
         limit: only the first so many contents, by id.
         per_image: copies of each content, each with an exemplar of its own.
-        strength: how far the codes move from the content's (0) to the exemplar's (1).
+        method: "stylization" by generator and noise maps, or a baseline, for which the caches only say which pictures
+            there are (see `stylize.methods`).
+        strength: how far the style moves from the content's (0) to the exemplar's (1) and, by stylization, beyond it up
+            to 2. A range, (0.5, 1.2) or "0.5-1.2", gives each copy a strength of its own.
         layers: move only the codes of these layers, such as "0-3,7".
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
         format: "tree" writes the dataset's own folders and file names.
@@ -86,17 +96,33 @@ def mix(
         ConfigurationError: the output belongs to another run, or an option does not fit.
         FatalError: going on makes no sense; finished pictures stay.
     """
-    _check(per_image=per_image, strength=strength, size=size, format=format, batch_size=batch_size, limit=limit)
+    _check(per_image=per_image, size=size, format=format, batch_size=batch_size, limit=limit)
+    span = parse_strength(strength)
+    _check_method(
+        method,
+        span,
+        {
+            "layers": layers is not None,
+            "size model": size == "model",
+            "model": model is not None,
+            "device": device is not None,
+            "GPUs per worker": gpus_per_worker is not None,
+            "a batch size": batch_size != BATCH_SIZE,
+        },
+    )
     storage = Storage(out, storage_options)
     contents = CacheReader(Storage(cache, storage_options))
-    exemplars = _styles(contents, styles, storage_options)
+    exemplars = None if styles is None else CacheReader(Storage(styles, storage_options))
     restricted = None if layers is None else parse_layers(layers, contents.info.num_ws)
     source = Storage(dataset or contents.run["sources"]["dataset"], storage_options)
     exemplar_source = Storage(exemplars.run["sources"]["dataset"], storage_options) if exemplars else source
-    where = _absolute(model or contents.run["sources"]["model"])
     _check_places(storage, contents.storage, source)
-    _check_weights(where, contents, storage_options)
-    wanted = MixPlan(split=split, limit=limit, per_image=per_image, seed=seed, resized=size == "model")
+    where = None
+    if method == STYLIZATION:
+        where = _absolute(model or contents.run["sources"]["model"])
+        _check_codes(contents, exemplars)
+        _check_weights(where, contents, storage_options)
+    wanted = MixPlan(split=split, limit=limit, per_image=per_image, seed=seed, strength=span, resized=size == "model")
     work, pool = wanted.build(contents, exemplars)
     if per_image > pool - (exemplars is None):  # of the same dataset, one is the picture itself
         on_event(Note(text=f"{per_image} copies of each picture and {pool} exemplars: some copies will be alike"))
@@ -107,13 +133,14 @@ def mix(
             "split": split,
             "limit": limit,
             "per_image": per_image,
-            "strength": strength,
+            "method": method,
+            "strength": span[0] if span[0] == span[1] else span,
             "layers": restricted,
             "size": size,
             "format": format,
             "seed": seed,
         },
-        weights=contents.info.model_sha256,
+        weights=contents.info.model_sha256 if where else weights_sha256(method),
         inputs=work.sha256,
         rows=work.rows,
         units=work.units,
@@ -123,25 +150,31 @@ def mix(
             "dataset": source.url,
             "model": where,
             "layers": layers,
-            "batch_size": batch_size,
+            "batch_size": batch_size if where else None,
         },
     )
-    spec = MixSpec(
+    common = MixWorkSpec(
         out=storage,
         cache=contents.storage,
         styles=exemplars.storage if exemplars else None,
         dataset=source,
         run=fingerprint.digest,
-        model=where,
-        storage_options=dict(storage_options or {}),
-        strength=strength,
-        layers=restricted,
-        resized=size == "model",
-        batch_size=batch_size,
-        device=device,
         io_threads=io_threads,
     )
-
+    spec: WorkerSpec
+    if where is None:
+        device = "cpu"
+        spec = TransferSpec(**vars(common), exemplars=exemplar_source, method=method)
+    else:
+        spec = MixSpec(
+            **vars(common),
+            model=where,
+            storage_options=dict(storage_options or {}),
+            layers=restricted,
+            resized=size == "model",
+            batch_size=batch_size,
+            device=device,
+        )
     return execute(
         storage,
         fingerprint,
@@ -160,8 +193,10 @@ def mix(
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     configuration, sources = run["configuration"], run["sources"]
-    what = {name: configuration[name] for name in ("split", "limit", "per_image", "strength", "size", "format", "seed")}
+    names = ("split", "limit", "per_image", "method", "strength", "size", "format", "seed")
+    what = {name: configuration[name] for name in names}
     where = {name: sources[name] for name in ("cache", "styles", "dataset", "model", "layers", "batch_size")}
+    where = {name: value for name, value in where.items() if value is not None}
     return mix(out=out, **{**what, **where, **options})
 
 
@@ -187,19 +222,13 @@ def owned(out: Storage) -> list[str]:
     return paths
 
 
-def _styles(
-    contents: CacheReader, styles: str | os.PathLike[str] | None, storage_options: Mapping[str, Any] | None
-) -> CacheReader | None:
-    """Open the exemplars' cache; codes mean something to the model alone that made them."""
-    if styles is None:
-        return None
-    exemplars = CacheReader(Storage(styles, storage_options))
-    if exemplars.info.model_sha256 != contents.info.model_sha256:
+def _check_codes(contents: CacheReader, exemplars: CacheReader | None) -> None:
+    """Refuse exemplars of another model: codes mean something to the model alone that made them."""
+    if exemplars is not None and exemplars.info.model_sha256 != contents.info.model_sha256:
         raise ConfigurationError(
             f"{exemplars.storage.url} was inverted with {_model(exemplars)}, {contents.storage.url} with "
             f"{_model(contents)}: invert both with the same model"
         )
-    return exemplars
 
 
 def _model(cache: CacheReader) -> str:
@@ -227,12 +256,26 @@ def _absolute(model: str | os.PathLike[str]) -> str:
     return str(Path(text).resolve()) if Path(text).is_file() else text
 
 
-def _check(*, per_image: int, strength: float, size: str, format: str, batch_size: int, limit: int | None) -> None:
+def _check_method(method: str, span: Span, given: Mapping[str, bool]) -> None:
+    """Refuse what means nothing to a baseline; `given` says of options of stylization alone whether they are there."""
+    if method not in METHODS:
+        raise ConfigurationError(f"method {method!r} is unknown: choose one of {', '.join(METHODS)}")
+    if method == STYLIZATION:
+        return
+    for option, there in given.items():
+        if there:
+            raise ConfigurationError(f"{option} means nothing to the method {method}: leave it out")
+    if span[1] > 1:
+        raise ConfigurationError(
+            f"the method {method} blends pixels, from strength 0 to 1: only {STYLIZATION} goes beyond, "
+            f"not {show_strength(span)}"
+        )
+
+
+def _check(*, per_image: int, size: str, format: str, batch_size: int, limit: int | None) -> None:
     for name, value in (("number of copies per image", per_image), ("batch size", batch_size), ("limit", limit)):
         if value is not None and value < 1:
             raise ConfigurationError(f"the {name} must be at least 1, not {value}")
-    if not 0 <= strength <= 1:
-        raise ConfigurationError(f"the strength must be between 0 (the content's style) and 1, not {strength}")
     if size not in SIZES:
         raise ConfigurationError(f"size is {' or '.join(SIZES)}, not {size!r}")
     if format not in FORMATS:

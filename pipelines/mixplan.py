@@ -17,6 +17,7 @@ from stylize.datasets.tree import RUN_FILES, RUN_FOLDERS
 from stylize.errors import ConfigurationError
 from stylize.export import label_path, picture_path
 from stylize.plan import ExemplarPool, Picture, item_seed
+from stylize.strength import Span, draw_strength
 
 PLAN = "plan.parquet"
 SCHEMA = pa.schema(
@@ -30,6 +31,7 @@ SCHEMA = pa.schema(
         ("exemplar_sha256", pa.string()),
         ("reserve", pa.list_(pa.struct([("exemplar", pa.string()), ("exemplar_unit", pa.int32())]))),
         ("seed", pa.int64()),
+        ("strength", pa.float64()),
         ("image", pa.string()),
         ("labels", pa.list_(pa.struct([("source", pa.string()), ("path", pa.string())]))),
     ]
@@ -50,6 +52,7 @@ class MixPlan:
     limit: int | None
     per_image: int
     seed: int
+    strength: Span = (1.0, 1.0)
     resized: bool
     reserve: int = 0
 
@@ -76,6 +79,7 @@ class MixPlan:
         for picture, entry in islice(_pictures(contents, splits), self.limit):
             for k, (exemplar, *spare) in enumerate(pool.draw(picture, self.per_image, self.seed, self.reserve)):
                 unit, image = listed[exemplar]
+                seed = item_seed(self.seed, entry.id, k)
                 yield {
                     "id": entry.id,
                     "k": k,
@@ -85,7 +89,8 @@ class MixPlan:
                     "exemplar_source": image,
                     "exemplar_sha256": exemplar.sha256,
                     "reserve": [{"exemplar": other.id, "exemplar_unit": listed[other][0]} for other in spare],
-                    "seed": item_seed(self.seed, entry.id, k),
+                    "seed": seed,
+                    "strength": draw_strength(self.strength, seed),
                     "image": picture_path(entry.image, entry.key, k),
                     "labels": self._labels(entry, k),
                 }

@@ -25,11 +25,12 @@ SCHEMA = pa.schema(
         ("exemplar", pa.string()),
         ("exemplar_source", pa.string()),  # likewise
         ("exemplar_sha256", pa.string()),
+        ("method", pa.string()),
         ("strength", pa.float64()),
         ("layers", pa.list_(pa.int32())),  # null: all
         ("seed", pa.int64()),
-        ("weights", pa.string()),
-        ("shift", pa.float32()),  # mean change from the one synthesis to the other, in grey levels
+        ("weights", pa.string()),  # null: a method without any
+        ("shift", pa.float32()),  # mean change in grey levels, of a stylization from the one synthesis to the other
     ]
 )
 

@@ -16,10 +16,12 @@ from stylize.charts import bars, histogram
 from stylize.errors import StylizeError
 from stylize.images import decode_rgb
 from stylize.markup import Html
+from stylize.methods import STYLIZATION
 from stylize.reporting import Shown, fitted, page, remark, rows, section, text
 from stylize.sheet import evenly
 from stylize.spelling import count, size
 from stylize.storage import Storage
+from stylize.strength import parse_strength, show_strength
 
 SHOWN = 24  # triples
 WIDTH = 380
@@ -49,10 +51,15 @@ def _lead(survey: Survey) -> str:
     styles = f"exemplars from {sources['styles']}" if sources.get("styles") else "exemplars from the same pictures"
     layers = "" if configuration["layers"] is None else f", in layers {sources.get('layers')} only"
     size = "at source size" if configuration["size"] == "source" else "at the size of the model"
+    strength = show_strength(parse_strength(configuration["strength"]))
     return (
-        f"Pictures of {sources.get('dataset')}, {styles}; strength {configuration['strength']:g}{layers}, "
+        f"Pictures of {sources.get('dataset')}, {styles}; method {_method(survey)}, strength {strength}{layers}, "
         f"seed {configuration['seed']}, {size}."
     )
+
+
+def _method(survey: Survey) -> str:
+    return str(survey.run["configuration"].get("method", STYLIZATION))
 
 
 def _figures(survey: Survey) -> Html:
@@ -101,11 +108,15 @@ def _triple(row: Row, contents: Storage, exemplars: Storage, out: Storage) -> tu
 def _shift(survey: Survey) -> Html:
     total = survey.total
     marks = {"5 %": total.percentile("shift", 5), "median": total.percentile("shift", 50)}
+    stylization, baseline = "the synthesis in the content's own style and in the exemplar's", "content and result"
+    between = f"between {stylization if _method(survey) == STYLIZATION else baseline}"
     return section(
         "How far pictures moved",
         histogram(distribution(total.figures, "shift"), "grey levels", marks=marks),
-        text("Pictures at the left end look almost as before: their exemplar resembles them, or the model misread it."),
-        lead="Mean change of a pixel between the synthesis in the content's own style and in the exemplar's, of 255.",
+        text(
+            "Pictures at the left end look almost as before: their exemplar resembles them, or the method misread it."
+        ),
+        lead=f"Mean change of a pixel {between}, of 255.",
     )
 
 

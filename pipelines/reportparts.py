@@ -81,7 +81,7 @@ def identity(survey: Survey, sources: Mapping[str, Any]) -> Html:
     shown = {
         **named,
         **{f"{name} (as compared)" if name in named else name: value for name, value in settings.items()},
-        "weights (sha256)": run["weights"],
+        "weights (sha256)": run["weights"] or "none",
         "inputs": f"{run['inputs']['rows']} in {run['units']} units, sha256 {run['inputs']['sha256'][:16]}",
         "versions": "; ".join(_versions(v) for v in run["versions"]),
     }

@@ -41,10 +41,14 @@ def parse_layers(text: str, num_ws: int) -> tuple[int, ...]:
 
 
 def blend_codes(
-    content_BLD: Tensor, exemplar_BLD: Tensor, strength: float = 1.0, layers: Sequence[int] | None = None
+    content_BLD: Tensor, exemplar_BLD: Tensor, strength: float | Tensor = 1.0, layers: Sequence[int] | None = None
 ) -> Tensor:
-    """Move codes from the content's (strength 0, exactly) to the exemplar's (1, exactly), in `layers` or in all."""
-    mixed_BLD = torch.lerp(content_BLD, exemplar_BLD, strength)
+    """Move codes from the content's (strength 0, exactly) to the exemplar's (1, exactly), in `layers` or in all.
+
+    A strength beyond 1 goes on in the same direction. Each item of the batch may have its own, [B].
+    """
+    weight_B11 = torch.as_tensor(strength, dtype=content_BLD.dtype, device=content_BLD.device).reshape(-1, 1, 1)
+    mixed_BLD = torch.lerp(content_BLD, exemplar_BLD, weight_B11)
     if layers is None:
         return mixed_BLD
     result_BLD = content_BLD.clone()

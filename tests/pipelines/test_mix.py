@@ -299,7 +299,7 @@ def test_outputs_that_would_share_a_name_are_refused(tmp_path: Path, tiny_model:
     ("options", "message"),
     [
         ({"per_image": 0}, "copies per image must be at least 1"),
-        ({"strength": 1.5}, "strength must be between 0 .* and 1"),
+        ({"strength": 2.5}, "strength must be between 0 .* and 2"),
         ({"size": "huge"}, "size is source or model"),
         ({"layers": "0-40"}, "this model has layers 0-"),
     ],

@@ -1,0 +1,209 @@
+"""What the workers of `mix` share: a unit's way from the plan to its commit record, whatever makes the pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Protocol
+
+from pipelines import commits, figures, provenance
+from pipelines.commits import Commit, FileRecord
+from pipelines.flow import Stopwatch
+from pipelines.mixplan import PLAN
+from pipelines.provenance import Row
+from pipelines.units import Failure, Outcome, Unit
+from pipelines.worklist import WorkList
+from stylize import images
+from stylize.datasets.tree import is_image
+from stylize.errors import BadInput, NotFound
+from stylize.export import encode_picture, resize_label
+from stylize.images import Pixels
+from stylize.storage import Storage
+
+
+class Original(Protocol):
+    """What the cache has noted of a content picture's file."""
+
+    @property
+    def image(self) -> str:
+        """Its path, relative to the dataset."""
+
+    @property
+    def source_sha256(self) -> str:
+        """Its hash when it was inverted."""
+
+    @property
+    def height(self) -> int:
+        """Of the upright picture."""
+
+    @property
+    def width(self) -> int:
+        """Likewise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixWorkSpec:
+    """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself."""
+
+    out: Storage
+    cache: Storage
+    styles: Storage | None
+    dataset: Storage
+    run: str
+    io_threads: int | None
+
+    def ids(self, unit: Unit) -> Sequence[str]:
+        """Return the content ids of a unit."""
+        return [content for content, _ in by_content(WorkList(self.out.read(PLAN)).rows(unit.index), "id")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A content whose copies are in the output."""
+
+    rows: Sequence[Row]
+    files: Sequence[FileRecord]
+
+
+class MixWorker(ABC):
+    """Makes the pictures of a unit; `pictures` is what differs between the methods."""
+
+    def __init__(self, spec: MixWorkSpec) -> None:
+        self._common = spec
+        self._work = WorkList(spec.out.read(PLAN))
+        self._threads = spec.io_threads or min(8, 2 + (os.cpu_count() or 1))
+        self._pool = ThreadPoolExecutor(self._threads, "mix")
+
+    @abstractmethod
+    def pictures(
+        self, groups: Sequence[Sequence[Row]], kept: frozenset[str], watch: Stopwatch
+    ) -> Iterator[Written | Failure]:
+        """Write the copies of the contents of a unit, in the order of the plan, but for those that were `kept`."""
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown()
+
+    def run(self, unit: Unit) -> Outcome:
+        """Make the pictures of a unit, its provenance and its commit record; with `unit.retry` only what failed."""
+        watch, begun = Stopwatch(), time.time()
+        groups = [rows for _, rows in by_content(self._work.rows(unit.index), "id")]
+        made = self._kept(unit, watch) if unit.retry else {}
+        failures = []
+        for item in self.pictures(groups, frozenset(made), watch):
+            if isinstance(item, Failure):
+                failures.append(item)
+            else:
+                made[item.rows[0]["content"]] = item
+        written = [made[rows[0]["id"]] for rows in groups if rows[0]["id"] in made]
+        return self._commit(unit, written, failures, watch, begun)
+
+    def _commit(
+        self, unit: Unit, written: Sequence[Written], failures: Sequence[Failure], watch: Stopwatch, begun: float
+    ) -> Outcome:
+        out = self._common.out
+        if unit.retry:
+            commits.remove(out, unit.index)  # its provenance is about to change
+        rows = [row for content in written for row in content.rows]
+        files = [record for content in written for record in content.files]
+        if rows:
+            with watch("write"):
+                files.append(commits.publish(out, provenance.path_of(unit.index), provenance.write_rows(rows)))
+        commit = Commit(
+            run=self._common.run,
+            unit=unit.index,
+            rows=len(rows),
+            files=tuple(dict.fromkeys(files)),  # pictures that share a label name it once
+            failures=tuple(failures),
+            seconds=watch.seconds,
+            figures=figures.tally("shift", (row["shift"] for row in rows)),
+            span=(begun, time.time()),
+        )
+        return commits.write(out, commit)
+
+    def _kept(self, unit: Unit, watch: Stopwatch) -> dict[str, Written]:
+        """Return what an earlier session wrote, by content id."""
+        out = self._common.out
+        with watch("read"):
+            records = {record.path: record for record in commits.read(out, unit.index).files}
+            path = provenance.path_of(unit.index)
+            rows = provenance.read_rows(out.read(path)) if path in records else []
+        return {
+            content: Written(rows=copies, files=[records[p] for r in copies for p in (r["image"], *r["labels"])])
+            for content, copies in by_content(rows, "content")
+        }
+
+    def write_copy(
+        self, row: Row, picture_HWC: Pixels, labels: Mapping[str, bytes], watch: Stopwatch
+    ) -> tuple[FileRecord, list[FileRecord]]:
+        """Write a picture where its plan row says, with its labels; return the records of both."""
+        out = self._common.out
+        with watch("encode"):
+            data = encode_picture(picture_HWC, row["image"])
+        with watch("write"):
+            picture = commits.publish(out, row["image"], data)
+            files = [commits.publish(out, label["path"], labels[label["source"]]) for label in row["labels"]]
+        return picture, files
+
+
+def by_content(rows: Sequence[Row], column: str) -> list[tuple[str, list[Row]]]:
+    """Return the rows of each content, which follow one another."""
+    return [(content, list(copies)) for content, copies in groupby(rows, key=lambda row: row[column])]
+
+
+def present(dataset: Storage, path: str) -> bytes:
+    """Read a file of a dataset; that it is gone is bad input."""
+    try:
+        return dataset.read(path)
+    except NotFound as error:
+        raise BadInput(f"missing file: {error.reason}") from error
+
+
+def read_source(dataset: Storage, original: Original) -> bytes:
+    """Read the file of a content picture; another file than was inverted is bad input."""
+    data = present(dataset, original.image)
+    if hashlib.sha256(data).hexdigest() != original.source_sha256:
+        raise BadInput(f"changed picture: {original.image} is not the file that was inverted; invert it again")
+    return data
+
+
+def read_labels(dataset: Storage, row: Row) -> dict[str, bytes]:
+    """Read the labels of a content by path."""
+    return {label["source"]: present(dataset, label["source"]) for label in row["labels"]}
+
+
+def fitting(path: str, data: bytes, original: Original, size: tuple[int, int] | None = None) -> bytes:
+    """Return a label that fits the output; a label picture of another size than its picture is bad input.
+
+    `size` is the (height, width) of an output that is not the source's.
+    """
+    if not is_image(path):
+        return data
+    try:
+        width, height = images.probe(data)
+        resized = resize_label(data, *size) if size else data
+    except BadInput as error:
+        raise BadInput(f"unreadable label: {path}: {error.reason}") from error
+    if (width, height) != (original.width, original.height):
+        found = f"{width}x{height}, the picture is {original.width}x{original.height}"
+        raise BadInput(f"label size: {path} is {found}")
+    return resized
+
+
+def copy_row(row: Row, original: Original, picture: FileRecord, labels: Sequence[FileRecord]) -> dict[str, Any]:
+    """Return what the provenance of a copy says whatever made it."""
+    same = ("k", "exemplar", "exemplar_source", "exemplar_sha256", "strength", "seed")
+    return {
+        **{name: row[name] for name in same},
+        "content": row["id"],
+        "content_source": original.image,
+        "image": picture.path,
+        "labels": [label.path for label in labels],
+        "sha256": picture.sha256,
+    }

@@ -1,0 +1,131 @@
+"""The worker of `mix` for baselines: content and exemplar pictures in, no generator, no codes, all on threads."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.commits import FileRecord
+from pipelines.flow import Stopwatch, prefetch
+from pipelines.mixwork import MixWorker, MixWorkSpec, Written, copy_row, fitting, present, read_labels, read_source
+from pipelines.provenance import Row
+from pipelines.units import Failure
+from stylize import images
+from stylize.cache import CacheReader
+from stylize.errors import BadInput
+from stylize.images import Pixels
+from stylize.methods import blend, load_method
+from stylize.storage import Storage
+
+MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
+_NOTED = ("id", "image", "source_sha256", "height", "width")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSpec(MixWorkSpec):
+    """How to make a `Transferer` in any process. `exemplars` is the dataset that the exemplars are files of."""
+
+    exemplars: Storage
+    method: str
+
+    def create(self) -> Transferer:
+        """Load the method and the plan."""
+        return Transferer(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """What the cache has noted of a content picture's file."""
+
+    id: str
+    image: str
+    source_sha256: str
+    height: int
+    width: int
+
+
+class Transferer(MixWorker):
+    """Gives each content the style of its exemplars by a function of the two pictures."""
+
+    def __init__(self, spec: TransferSpec) -> None:
+        super().__init__(spec)
+        self.spec = spec
+        self._cache = CacheReader(spec.cache)
+        self._method = load_method(spec.method)
+        self._exemplars = Exemplars(spec.exemplars)
+
+    def pictures(
+        self, groups: Sequence[Sequence[Row]], kept: frozenset[str], watch: Stopwatch
+    ) -> Iterator[Written | Failure]:
+        """Write the copies of the contents of a unit, in the order of the plan, but for those that were `kept`."""
+        with watch("read"):
+            table = self._cache.columns(groups[0][0]["unit"], _NOTED).select(_NOTED)
+            noted = {row["id"]: Noted(**row) for row in table.to_pylist()}
+
+        def make(rows: Sequence[Row]) -> Written | Failure:
+            try:
+                return self._make(rows, noted[rows[0]["id"]], watch)
+            except BadInput as error:
+                return Failure(id=rows[0]["id"], kind="bad-input", reason=error.reason)
+
+        wanted = [rows for rows in groups if rows[0]["id"] not in kept]
+        return prefetch(self._pool, make, wanted, ahead=self._threads)
+
+    def _make(self, rows: Sequence[Row], noted: Noted, watch: Stopwatch) -> Written:
+        """Read a content, and write its copies with their labels."""
+        with watch("read"):
+            data = read_source(self.spec.dataset, noted)
+            labels = read_labels(self.spec.dataset, rows[0])
+        with watch("decode"):
+            content_HWC = images.decode_rgb(data)
+            labels = {path: fitting(path, label, noted) for path, label in labels.items()}
+        made = [self._copy(row, noted, content_HWC, labels, watch) for row in rows]
+        return Written(rows=[row for row, _ in made], files=[file for _, files in made for file in files])
+
+    def _copy(
+        self, row: Row, noted: Noted, content_HWC: Pixels, labels: Mapping[str, bytes], watch: Stopwatch
+    ) -> tuple[Row, list[FileRecord]]:
+        exemplar_HWC = self._exemplars.read(row["exemplar_source"], row["exemplar_sha256"], watch)
+        with watch("transfer"):
+            picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
+            shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
+        picture, files = self.write_copy(row, picture_HWC, labels, watch)
+        how = {"method": self.spec.method, "layers": None, "weights": None}
+        size = {"height": picture_HWC.shape[0], "width": picture_HWC.shape[1]}
+        return copy_row(row, noted, picture, files) | how | size | {"shift": shift}, [picture, *files]
+
+
+class Exemplars:
+    """Reads exemplars of a dataset and keeps the last ones, since few of them may style very many contents."""
+
+    def __init__(self, dataset: Storage, *, memory: int = MEMORY) -> None:
+        self._dataset = dataset
+        self._memory = memory
+        self._kept: OrderedDict[str, Pixels] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, path: str, sha256: str, watch: Stopwatch) -> Pixels:
+        """Return an exemplar [H, W, 3]; one that is gone or is another file than was inverted is bad input."""
+        with self._lock:
+            if path in self._kept:
+                self._kept.move_to_end(path)
+                return self._kept[path]
+        with watch("read"):
+            data = present(self._dataset, path)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise BadInput(f"changed exemplar: {path} is not the file that was inverted; invert it again")
+        with watch("decode"):
+            picture_HWC = images.decode_rgb(data)
+        self._keep(path, picture_HWC)
+        return picture_HWC
+
+    def _keep(self, path: str, picture_HWC: Pixels) -> None:
+        with self._lock:
+            self._kept[path] = picture_HWC
+            while sum(picture.nbytes for picture in self._kept.values()) > self._memory and len(self._kept) > 1:
+                self._kept.popitem(last=False)
