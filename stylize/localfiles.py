@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol, TypeVar
 
 from stylize.errors import FatalError
 
+T = TypeVar("T")
 TEMPORARY = ".stylize-tmp-"
+Identity = tuple[int, int]  # device and inode
+
+
+class Ask(Protocol):
+    """Calls a function, perhaps again when it fails, and returns what it returns."""
+
+    def __call__(self, call: Callable[[], T], /) -> T:
+        """Return `call()`."""
 
 
 class LocalFiles:
@@ -53,37 +62,42 @@ class LocalFiles:
         with suppress(NotADirectoryError):  # a file lies where its folder would be: it does not exist
             os.unlink(self.locate(path))
 
-    def files(self, folder: str, *, recursive: bool) -> list[str]:
-        """Return the files below a folder, unsorted; symbolic links are followed, but never in a circle."""
-        return [path for path in self._walk(folder, recursive) if not _is_temporary(path)]
+    def walk(self, folder: str, ask: Ask, *, recursive: bool) -> Iterator[str]:
+        """Yield the files below a folder in order; symbolic links are followed, but never in a circle.
+
+        `ask` calls what reads one folder, perhaps again. Only the names of the folders that are open are in memory.
+        """
+        return (path for path in self._walk(folder, ask, recursive) if not _is_temporary(path))
 
     def remove_leftovers(self, folder: str) -> int:
         """Delete the temporary files of writers that were killed; return how many there were."""
-        leftovers = [path for path in self._walk(folder, recursive=True) if _is_temporary(path)]
+        leftovers = [path for path in self._walk(folder, lambda call: call(), recursive=True) if _is_temporary(path)]
         for path in leftovers:
             with suppress(FileNotFoundError):
                 os.unlink(self.locate(path))
         return len(leftovers)
 
-    def _walk(self, folder: str, recursive: bool) -> Iterator[str]:
-        pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [(folder, ())]
-        while pending:
-            here, above = pending.pop()
-            try:
-                status = os.stat(self.locate(here))
-                if (status.st_dev, status.st_ino) in above:
-                    continue
-                entries = os.scandir(self.locate(here))
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            trail = (*above, (status.st_dev, status.st_ino))
-            with entries:
-                for entry in entries:
-                    path = f"{here}/{_utf8(entry.name)}" if here else _utf8(entry.name)
-                    if entry.is_file():
-                        yield path
-                    elif recursive and entry.is_dir():
-                        pending.append((path, trail))
+    def _walk(self, folder: str, ask: Ask, recursive: bool, above: tuple[Identity, ...] = ()) -> Iterator[str]:
+        identity, names = ask(lambda: self._names(folder))
+        if identity in above:
+            return
+        for name in names:
+            path = f"{folder}/{name}" if folder else name
+            if not name.endswith("/"):
+                yield path
+            elif recursive:
+                yield from self._walk(path[:-1], ask, recursive, (*above, identity))
+
+    def _names(self, folder: str) -> tuple[Identity, list[str]]:
+        """Return what tells a folder from others, and its entries as they sort in paths: folders end with a slash."""
+        try:
+            status = os.stat(self.locate(folder))
+            with os.scandir(self.locate(folder)) as entries:
+                named = ((_utf8(entry.name), entry) for entry in entries)
+                found = (name if entry.is_file() else f"{name}/" if entry.is_dir() else "" for name, entry in named)
+                return (status.st_dev, status.st_ino), sorted(filter(None, found))
+        except (FileNotFoundError, NotADirectoryError):
+            return (0, 0), []
 
     @contextmanager
     def _temporary(self, path: str, *, exclusive: bool = False) -> Iterator[IO[bytes]]:

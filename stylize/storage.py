@@ -6,13 +6,13 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from stylize.errors import BadInput, ConfigurationError, FatalError, NotFound
-from stylize.localfiles import LocalFiles
+from stylize.localfiles import Ask, LocalFiles
 from stylize.retries import Retry, chain, explain, status_and_code
 
 T = TypeVar("T")
@@ -139,8 +139,23 @@ class Storage:
 
     def list(self, prefix: str = "", recursive: bool = True) -> list[str]:
         """Return the files in the folder `prefix`, sorted, relative to the root; a folder that is missing is empty."""
+        return sorted(self._walk(prefix, recursive=recursive))
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """Yield what `list` returns, as the storage gives it, a page or a folder at a time: for millions of files.
+
+        Local disks and S3 give files in order of their names; do not rely on it for others.
+        """
+        return self._walk(prefix, recursive=True)
+
+    def _walk(self, prefix: str, *, recursive: bool) -> Iterator[str]:
         name = clean(prefix) if prefix.strip("/") else ""
-        return sorted(self._do("list", name, lambda: self._backend.files(name, recursive=recursive)))
+        try:  # each request is repeated by itself: among a thousand pages some fail, and not all must come again
+            yield from self._backend.walk(name, self.retry.run, recursive=recursive)
+        except (MemoryError, RecursionError):
+            raise
+        except Exception as error:
+            raise explain(error, "list", self._backend.locate(name)) from error
 
     def remove(self, path: str) -> None:
         """Delete a file; one that does not exist is no error, so that a repeated attempt succeeds."""
@@ -229,19 +244,14 @@ class ObjectStore:
         fs, name = self._open(path)
         fs.rm_file(name)
 
-    def files(self, folder: str, *, recursive: bool) -> list[str]:
-        """Return the objects below a folder; the empty objects that stand for folders in consoles are left out."""
+    def walk(self, folder: str, ask: Ask, *, recursive: bool) -> Iterator[str]:
+        """Yield the objects below a folder; the empty objects that stand for folders in consoles are left out."""
         fs, start = self._open(folder)
-        fs.invalidate_cache()
         root = start[: len(start) - len(folder)].rstrip("/") + "/"
-        try:
-            found = fs.find(start, maxdepth=None if recursive else 1, refresh=True)
-        except FileNotFoundError as error:
-            if any(code == "NoSuchBucket" for _, code in map(status_and_code, chain(error))):
-                raise
-            return []
         inside = start.rstrip("/") + "/"
-        return [name[len(root) :] for name in found if name.startswith(inside) and not name.endswith("/")]
+        paged = recursive and EXTRAS.get(self.protocol) == "s3"
+        for page in _pages(fs, inside, ask) if paged else (ask(lambda: _find(fs, start, recursive=recursive)),):
+            yield from (name[len(root) :] for name in page if name.startswith(inside) and not name.endswith("/"))
 
     def _open(self, path: str) -> tuple[Any, str]:
         """Return this process's filesystem and an object's name in it; a forked child must not use its parent's."""
@@ -297,6 +307,29 @@ def _filesystem(protocol: str, options: Mapping[str, Any]) -> Any:
     if family == "s3":
         fs.retries = 1
     return fs
+
+
+def _find(fs: Any, start: str, *, recursive: bool) -> list[str]:
+    fs.invalidate_cache()
+    try:
+        return list(fs.find(start, maxdepth=None if recursive else 1, refresh=True))
+    except FileNotFoundError as error:
+        if any(code == "NoSuchBucket" for _, code in map(status_and_code, chain(error))):
+            raise
+        return []
+
+
+def _pages(fs: Any, folder: str, ask: Ask) -> Iterator[list[str]]:
+    """Yield the objects below a folder of S3, a thousand per request; `find` would keep a kilobyte of each."""
+    bucket, prefix, _ = fs.split_path(folder)
+    going_on: dict[str, str] = {}
+    while True:
+        request = {"Bucket": bucket, "Prefix": prefix, **fs.req_kw, **going_on}
+        page = ask(lambda request=request: fs.call_s3("list_objects_v2", **request))  # type: ignore[misc]
+        yield [f"{bucket}/{item['Key']}" for item in page.get("Contents", ())]
+        if not page.get("IsTruncated"):
+            return
+        going_on = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 def _merge(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,43 @@ def test_listing_of_folders(store: Storage) -> None:
     assert store.list("a") == []
 
 
+def test_scanning_gives_what_listing_gives_and_in_its_order(store: Storage) -> None:
+    for name in ("a-1.png", "a.png", "a/2", "a/10", "a0", "a/b/c", "Z"):
+        store.write(name, b"x")
+    assert list(store.scan()) == store.list() == sorted(["a-1.png", "a.png", "a/2", "a/10", "a0", "a/b/c", "Z"])
+    assert list(store.scan("a")) == ["a/10", "a/2", "a/b/c"]
+
+
+class PagedBucket:
+    """Lists seven objects, two to a page; each page fails the first time it is asked for."""
+
+    def __init__(self) -> None:
+        self.req_kw = {"RequestPayer": "requester"}
+        self.asked: list[int] = []
+
+    def split_path(self, path: str) -> tuple[str, str, None]:
+        bucket, _, key = path.partition("/")
+        return bucket, key, None
+
+    def call_s3(self, method: str, **request: str) -> dict[str, object]:
+        assert (method, request["Bucket"], request["Prefix"]) == ("list_objects_v2", "bucket", "data/")
+        assert request["RequestPayer"] == "requester"
+        first = int(request.get("ContinuationToken", 0))
+        self.asked.append(first)
+        if self.asked.count(first) == 1:
+            raise ConnectionError("reset")
+        keys = [{"Key": f"data/{number}"} for number in range(first, min(first + 2, 7))]
+        return {"Contents": keys, "IsTruncated": first < 6, "NextContinuationToken": str(first + 2)}
+
+
+def test_each_page_of_a_bucket_is_repeated_by_itself() -> None:
+    bucket = PagedBucket()
+    retry = Retry(attempts=2, sleep=lambda seconds: None)
+    pages = list(storage_module._pages(bucket, "bucket/data/", retry.run))
+    assert [name for page in pages for name in page] == [f"bucket/data/{number}" for number in range(7)]
+    assert bucket.asked == [0, 0, 2, 2, 4, 4, 6, 6]
+
+
 def test_listing_sees_what_others_wrote(store: Storage) -> None:
     other = Storage(store.url, store.options)
     assert store.list("shards") == []
