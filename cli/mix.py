@@ -32,6 +32,9 @@ from cli import options
     help="Copies of each image, each with an exemplar of its own.",
 )
 @click.option(
+    "--even", is_flag=True, help="Use every exemplar equally often, as validation sets should, instead of drawing them."
+)
+@click.option(
     "--method",
     metavar="METHOD",
     type=click.Choice(options.METHODS),

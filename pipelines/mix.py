@@ -42,6 +42,7 @@ def mix(
     split: str | None = None,
     limit: int | None = None,
     per_image: int = 1,
+    even: bool = False,
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
@@ -74,6 +75,8 @@ def mix(
         split: take contents, and without `styles` exemplars, only from this split (several: separated by commas).
         limit: only the first so many contents, by id.
         per_image: copies of each content, each with an exemplar of its own.
+        even: use every exemplar equally often (the numbers differ by one at most) instead of drawing them: for
+            validation sets, as one content more changes the pairs of all.
         method: "stylization" by generator and noise maps, or a baseline, for which the caches only say which pictures
             there are (see `stylize.methods`).
         strength: how far the style moves from the content's (0) to the exemplar's (1) and, by stylization, beyond it up
@@ -122,7 +125,15 @@ def mix(
         where = _absolute(model or contents.run["sources"]["model"])
         _check_codes(contents, exemplars)
         _check_weights(where, contents, storage_options)
-    wanted = MixPlan(split=split, limit=limit, per_image=per_image, seed=seed, strength=span, resized=size == "model")
+    wanted = MixPlan(
+        split=split,
+        limit=limit,
+        per_image=per_image,
+        even=even,
+        seed=seed,
+        strength=span,
+        resized=size == "model",
+    )
     work, pool = wanted.build(contents, exemplars)
     if per_image > pool - (exemplars is None):  # of the same dataset, one is the picture itself
         on_event(Note(text=f"{per_image} copies of each picture and {pool} exemplars: some copies will be alike"))
@@ -133,6 +144,7 @@ def mix(
             "split": split,
             "limit": limit,
             "per_image": per_image,
+            "even": even,
             "method": method,
             "strength": span[0] if span[0] == span[1] else span,
             "layers": restricted,
@@ -193,7 +205,7 @@ def mix(
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     configuration, sources = run["configuration"], run["sources"]
-    names = ("split", "limit", "per_image", "method", "strength", "size", "format", "seed")
+    names = ("split", "limit", "per_image", "even", "method", "strength", "size", "format", "seed")
     what = {name: configuration[name] for name in names}
     where = {name: sources[name] for name in ("cache", "styles", "dataset", "model", "layers", "batch_size")}
     where = {name: value for name, value in where.items() if value is not None}

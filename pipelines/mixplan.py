@@ -15,6 +15,7 @@ from pipelines.worklist import WorkListFile, build
 from stylize.cache import CacheReader, Entry
 from stylize.datasets.tree import RUN_FILES, RUN_FOLDERS
 from stylize.errors import ConfigurationError
+from stylize.evenplan import EvenPool
 from stylize.export import label_path, picture_path
 from stylize.plan import ExemplarPool, Picture, item_seed
 from stylize.strength import Span, draw_strength
@@ -45,7 +46,7 @@ class MixPlan:
     """What is asked of a plan.
 
     `resized` says that pictures leave at model size, so that labels must change too; `reserve` is how many exemplars a
-    copy has beyond the first, in case that the guard refuses what they give.
+    copy has beyond the first, in case that the guard refuses what they give; `even` that all are used equally often.
     """
 
     split: str | None
@@ -55,6 +56,7 @@ class MixPlan:
     strength: Span = (1.0, 1.0)
     resized: bool
     reserve: int = 0
+    even: bool = False
 
     def build(self, contents: CacheReader, styles: CacheReader | None) -> tuple[WorkListFile, int]:
         """Return the work list, one unit per shard of `contents` that has a part in it, and the number of exemplars.
@@ -66,6 +68,9 @@ class MixPlan:
         exemplars = _pictures(contents, splits) if styles is None else _pictures(styles, None)
         listed = {picture: (entry.unit, entry.image) for picture, entry in exemplars}  # all that is kept of a cache
         pool = ExemplarPool(listed, intra=styles is None)
+        if self.even:
+            wanted = (picture for picture, _ in islice(_pictures(contents, splits), self.limit))
+            pool = EvenPool(listed, wanted, copies=self.per_image, seed=self.seed, intra=styles is None)
         rows = self._rows(contents, splits, pool, listed)
         return build(SCHEMA, _by_unit(_distinct(rows))), len(listed)
 

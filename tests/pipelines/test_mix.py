@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,20 @@ def test_splits_limit_contents_and_exemplars(dataset: Path, tmp_path: Path, tiny
     ]
     with pytest.raises(ConfigurationError, match=r"no split 'test' in the cache .*: it has train, val"):
         mix(tmp_path / "cache", tmp_path / "other", split="test", device="cpu")
+
+
+def test_an_even_mix_uses_exemplars_equally_often_and_resumes_as_such(run: Any, tmp_path: Path) -> None:
+    run(per_image=3, even=True, limit=7)
+    rows = provenance(tmp_path / "out")
+    used = Counter(row["exemplar"] for row in rows)
+    assert (len(rows), sorted(used.values())) == (21, [2] * 9 + [3])
+    assert all(row["exemplar"] != row["content"] for row in rows)
+    storage = Storage(tmp_path / "out")
+    storage.remove("commits/00001.json")
+    assert resume(storage.read_json("run.json"), storage.url, device="cpu").skipped == 1
+    assert provenance(tmp_path / "out") == rows
+    with pytest.raises(ConfigurationError, match="even is true there and false here"):
+        run(per_image=3, limit=7)
 
 
 def test_a_limit_changes_no_pair(run: Any, tmp_path: Path) -> None:
