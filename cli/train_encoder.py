@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli import options
+
+# Spelled here because the modules that own these words take a second to import; a test compares the two.
+REPLACEMENTS = ("normal", "zeros")
+NOISE_SCALES = ("2", "4", "8")
 
 
 @options.command(
@@ -21,6 +26,11 @@ from cli import options
 @click.option("--generator", metavar="FILE", help="Invert this generator: a file that `stylize convert` wrote.")
 @click.option("--init", metavar="BUNDLE", help="Continue from a model bundle: a bundled name, a path or a URL.")
 @click.option("--new-generator", type=options.Size(), metavar="HxW", help="Make a new generator of this picture size.")
+@click.option(
+    "--noise-downscale",
+    type=click.Choice(NOISE_SCALES),
+    help="Noise maps at 1/2, 1/4 or 1/8 of the picture; not with --init.  [default: 4]",
+)
 @click.option("--tune-generator", is_flag=True, help="Train the synthesis network along with the encoder.")
 @options.preset
 @options.images
@@ -31,6 +41,17 @@ from cli import options
     metavar="SHARE",
     type=click.FloatRange(0, 1, max_open=True),
     help="Share of the noise maps that is masked.  [default: the preset's]",
+)
+@click.option(
+    "--mask-patch",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Side of a masked patch, in pixels of the noise maps.  [default: the preset's]",
+)
+@click.option(
+    "--mask-replacement",
+    type=click.Choice(REPLACEMENTS),
+    help="What masked patches hold.  [default: the preset's]",
 )
 @click.option("--lpips-trunk", metavar="FILE", type=click.Path(path_type=Path), help="VGG16 weights for LPIPS.")
 @click.option("--holdout", metavar="PATTERN", help="Keep picture ids like this out of training; report their PSNR.")
@@ -50,6 +71,9 @@ def command(
     batch_size: int | None,
     lr: float | None,
     mask_ratio: float | None,
+    mask_patch: int | None,
+    mask_replacement: str | None,
+    noise_downscale: str | None,
     seed: int,
     new_generator: tuple[int, int] | None,
     **more: Any,
@@ -65,13 +89,26 @@ def command(
     from stylize.training.encoder import train_encoder
     from stylize.training.generator_config import generator_for
 
-    given = options.changes(images=images, batch=batch_size, lr=lr, mask_ratio=mask_ratio)
+    given = options.changes(
+        images=images,
+        batch=batch_size,
+        lr=lr,
+        mask_ratio=mask_ratio,
+        mask_patch=mask_patch,
+        mask_replacement=mask_replacement,
+    )
+    training = PRESETS[preset].with_(**given, seed=seed)
+    if noise_downscale:
+        if more["init"]:
+            raise click.UsageError("--noise-downscale is for a new encoder: that of --init keeps its noise maps' scale")
+        training = training.with_(encoder=replace(training.encoder, noise_downscale=int(noise_downscale)))
+    scale = training.encoder.noise_downscale
     with meter() as shown:
         summary = train_encoder(
             dataset,
             out,
-            training=PRESETS[preset].with_(**given, seed=seed),
-            new_generator=generator_for(new_generator, preset) if new_generator else None,
+            training=training,
+            new_generator=generator_for(new_generator, preset, scale) if new_generator else None,
             on_event=TrainingListener(shown, "train-encoder"),
             **more,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -66,7 +66,8 @@ def train_encoder(
     Args:
         dataset: folder or URL of pictures; labels are not looked at.
         out: folder or URL of the run, see `stylize.training.record`.
-        training: losses, masking, schedules.
+        training: losses, masking, schedules; its encoder's `noise_downscale` also decides at which block a generator
+            given by file takes the noise maps.
         generator: file of the generator to invert; `init` a bundle to continue from, whose encoder keeps its shape;
             `new_generator` a generator to make from scratch, which needs `tune_generator`. Exactly one of the three.
         tune_generator: train the synthesis network along with the encoder.
@@ -178,9 +179,19 @@ def _starting_bundle(
     if init is not None:
         return load_bundle(init, device="cpu", storage_options=storage_options)
     if generator is not None:
-        return _with_encoder(load_generator(generator, device="cpu", storage_options=storage_options), training)
+        loaded = load_generator(generator, device="cpu", storage_options=storage_options)
+        return _with_encoder(_taking_noise_at(loaded, training.encoder.noise_downscale), training)
     assert new_generator is not None
     return Bundle.create(new_generator, training.encoder, seed=training.seed)
+
+
+def _taking_noise_at(generator: Generator, downscale: int) -> Generator:
+    """Return the generator with its noise maps at another block; its weights are the same at every scale."""
+    if generator.config.noise_downscale == downscale:
+        return generator
+    moved = Generator(replace(generator.config, noise_downscale=downscale))
+    moved.load_state_dict(generator.state_dict())
+    return moved
 
 
 def _with_encoder(generator: Generator, training: EncoderTraining) -> Bundle:

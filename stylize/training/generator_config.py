@@ -13,8 +13,10 @@ LEAST_DOUBLINGS = 3  # the noise maps at 1/4 of the picture need a block above t
 CONST_SIDES = (2, 16)
 
 
-def generator_for(size: tuple[int, int], preset: str = "light") -> GeneratorConfig:
+def generator_for(size: tuple[int, int], preset: str = "light", noise_downscale: int = 4) -> GeneratorConfig:
     """Return the shape of a generator of pictures of `size` (height, width), as small a constant as that allows.
+
+    It takes noise maps at `1 / noise_downscale` of the picture.
 
     Raises:
         ConfigurationError: height and width cannot be halved often enough.
@@ -31,8 +33,10 @@ def generator_for(size: tuple[int, int], preset: str = "light") -> GeneratorConf
     widths = WIDTHS[preset]
     channels = tuple(widths[min(i, len(widths) - 1)] for i in reversed(range(doublings + 1)))
     if preset == "light":
-        return GeneratorConfig(const_size=const, channels=channels)
-    return GeneratorConfig(const_size=const, channels=channels, z_dim=512, w_dim=512, mapping_layers=8)
+        return GeneratorConfig(const_size=const, channels=channels, noise_downscale=noise_downscale)
+    return GeneratorConfig(
+        const_size=const, channels=channels, z_dim=512, w_dim=512, mapping_layers=8, noise_downscale=noise_downscale
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

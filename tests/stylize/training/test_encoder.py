@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,40 @@ def test_a_frozen_generator_stays_as_it_was(
     for name, tensor in bundle.generator.state_dict().items():
         assert torch.equal(trained.generator.state_dict()[name], tensor.half().float()), name
     assert torch.equal(trained.encoder.w_avg, trained.generator.mapping.w_avg)
+
+
+@pytest.mark.parametrize("downscale", [2, 4])
+def test_noise_maps_enter_a_given_generator_at_the_scale_of_the_encoder(
+    train: Train, training: EncoderTraining, bundle: Bundle, tmp_path: Path, downscale: int
+) -> None:
+    (tmp_path / "g.safetensors").write_bytes(generator_to_bytes(bundle.generator, torch.float16))
+    encoder = replace(training.encoder, noise_downscale=downscale)
+    summary = train(
+        new_generator=None,
+        generator=str(tmp_path / "g.safetensors"),
+        tune_generator=False,
+        training=training.with_(images=8, encoder=encoder),
+    )
+    trained = load_bundle(summary.bundle, device="cpu")
+    assert trained.noise_shapes == ((8, 16 // downscale, 16 // downscale),) * 2
+    for name, tensor in bundle.generator.state_dict().items():
+        assert torch.equal(trained.generator.state_dict()[name], tensor.half().float()), name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"mask_ratio": 0.0}, {"mask_ratio": 0.75}, {"mask_replacement": "zeros"}, {"mask_patch": 2}],
+)
+def test_the_settings_of_the_mask_reach_the_training(
+    train: Train, training: EncoderTraining, changes: dict[str, Any]
+) -> None:
+    short = training.with_(images=8, mask_ratio=0.5, mask_patch=1)
+    plain, other = (
+        load_bundle(train(str(i), training=t).bundle) for i, t in enumerate((short, short.with_(**changes)))
+    )
+    assert other.card["training"] == plain.card["training"] | changes
+    weights = [bundle.encoder.state_dict()["noise.0.convs.4.weight"] for bundle in (plain, other)]
+    assert not torch.equal(*weights)
 
 
 def test_pictures_that_cannot_be_read_are_told_and_left_out(train: Train, data: Path) -> None:

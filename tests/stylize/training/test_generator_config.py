@@ -18,6 +18,14 @@ def test_a_picture_size_gives_a_generator_of_that_size(size: tuple[int, int], co
     assert config.noise_shapes[0] == (96, size[0] // 4, size[1] // 4)
 
 
+@pytest.mark.parametrize(("downscale", "channels"), [(2, 48), (8, 128)])
+@pytest.mark.parametrize("preset", ["light", "paper"])
+def test_the_noise_maps_come_at_the_scale_asked_for(preset: str, downscale: int, channels: int) -> None:
+    config = generator_for((96, 128), preset, downscale)
+    width = channels if preset == "light" else {2: 128, 8: 512}[downscale]
+    assert config.noise_shapes == ((width, 96 // downscale, 128 // downscale),) * 2
+
+
 def test_the_light_generator_is_the_default_one() -> None:
     assert generator_for((96, 128)) == GeneratorConfig() == LIGHT.generator
 
