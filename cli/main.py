@@ -21,6 +21,7 @@ COMMANDS = {
     "train-encoder": "cli.train_encoder",
     "invert": "cli.invert",
     "mix": "cli.mix",
+    "evaluate": "cli.evaluate",
     "status": "cli.status",
     "verify": "cli.verify",
     "report": "cli.report",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelines.demo import demo
+    from pipelines.evaluate_segmentation import evaluate_segmentation
     from pipelines.invert import invert
     from pipelines.mix import mix
     from pipelines.report import report
@@ -40,6 +41,7 @@ _HOMES = {
     "convert": "stylize.models.convert",
     "demo": "pipelines.demo",
     "diagnose": "stylize.datasets.doctor",
+    "evaluate_segmentation": "pipelines.evaluate_segmentation",
     "invert": "pipelines.invert",
     "load_bundle": "stylize.models.bundle",
     "load_generator": "stylize.models.bundle",
@@ -67,6 +69,7 @@ __all__ = [
     "convert",
     "demo",
     "diagnose",
+    "evaluate_segmentation",
     "invert",
     "load_bundle",
     "load_generator",

@@ -8,7 +8,7 @@ is a JSON file of ids, `{"7": 0, "8": "pavement", "0": null}`: to an id, to a cl
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -162,6 +162,15 @@ class IdMapping:
     target: LabelSet
     ids: Mapping[int, int]
 
+    @property
+    def reached(self) -> frozenset[int]:
+        """The classes of the target that some id leads to."""
+        return frozenset(self.ids.values()) - {IGNORE}
+
+    def without(self, ids: Collection[int]) -> IdMapping:
+        """Return this mapping with further ids that do not count."""
+        return IdMapping(name=self.name, target=self.target, ids={**self.ids, **dict.fromkeys(ids, IGNORE)})
+
     def __call__(self, ids_HW: npt.NDArray[np.integer], *, unknown: str = "refuse") -> Ids:
         """Return the target's ids [H, W] uint8, `IGNORE` where there is no class.
 
@@ -230,10 +239,13 @@ def identity(labels: LabelSet) -> IdMapping:
 
 
 def between(source: LabelSet, target: LabelSet) -> IdMapping:
-    """Return the mapping between two known sets; raises ConfigurationError where there is none."""
-    if source == target:
-        return identity(target)
-    names = _TRANSLATIONS.get((source.name, target.name))
+    """Return the mapping between two sets; raises ConfigurationError where none is known.
+
+    A set of a file counts as the known one whose classes it lists in the same order.
+    """
+    if source.classes == target.classes:
+        return identity(target).without(source.ignore - target.ignore)
+    names = _TRANSLATIONS.get((_known_name(source), _known_name(target)))
     if names is None:
         known = ", ".join(f"{one}:{other}" for one, other in _TRANSLATIONS)
         raise ConfigurationError(
@@ -268,9 +280,9 @@ def id_mapping(
         arrival = label_set(end) if colon else target
         if arrival is None:
             raise ConfigurationError(f"mapping {text!r} names no target: write {text}:camvid11, or name the classes")
-        if target is not None and arrival != target:
+        if target is not None and arrival.classes != target.classes:
             raise ConfigurationError(f"mapping {text!r} leads to {arrival.name}, what is scored is {target.name}")
-        return between(label_set(source), arrival)
+        return between(label_set(source), target or arrival)
     if target is None:
         raise ConfigurationError("name the classes that ids are mapped to, such as camvid11 or a classes.json")
     if text is None:
@@ -292,6 +304,10 @@ def read_ids(data: bytes) -> npt.NDArray[np.integer]:
     if all(np.array_equal(first, ids[..., channel]) for channel in range(1, ids.shape[2])):
         return first
     raise BadInput("a picture in colours, not of ids: give label ids as grey or palette pictures")
+
+
+def _known_name(labels: LabelSet) -> str:
+    return next((known.name for known in LABEL_SETS.values() if known.classes == labels.classes), labels.name)
 
 
 def _own(pairs: Any, name: str, target: LabelSet) -> IdMapping:

@@ -24,6 +24,7 @@ PUBLIC = [
     "convert",
     "demo",
     "diagnose",
+    "evaluate_segmentation",
     "invert",
     "load_bundle",
     "load_generator",

@@ -16,6 +16,7 @@ from tests.cli.commands import COMMANDS
 FACES = {
     "invert": ("pipelines.invert", "invert", {"on_event"}),
     "mix": ("pipelines.mix", "mix", {"on_event"}),
+    "evaluate segmentation": ("pipelines.evaluate_segmentation", "evaluate_segmentation", {"on_event"}),
     "status": ("pipelines.status", "status", set()),
     "verify": ("pipelines.verify", "verify", {"engine", "on_event"}),
     "scenes": ("stylize.scenes", "write_dataset", set()),
