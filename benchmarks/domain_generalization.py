@@ -1,0 +1,206 @@
+"""Train the same small segmentation network on the source and on stylized copies, and test it on domains it never saw.
+
+Arms differ in their copies and their augmentation alone; network, number of steps, crops and seeds are the same.
+Everything is kept in WORK, and a second call goes on where the first one stopped; several calls may share one WORK when
+each has arms of its own.
+
+    python benchmarks/domain_generalization.py streets WORK
+    python benchmarks/domain_generalization.py camvid WORK --test dusk=LABELLED --test fog=ACDC/fog,cityscapes
+
+`streets` renders labelled streets by daylight and tests in dusk, night, fog, rain and snow. `camvid` trains on the
+frames in --data; labelled targets come with --test NAME=DATASET[,LABELS], where LABELS names their label set (camvid11,
+cityscapes19, cityscapes34, or a JSON file of ids).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from segmentation import worlds
+from segmentation.arms import Arm, all_arms, path_of
+from segmentation.frames import Frames, classes_of, load_frames
+from segmentation.network import load_network
+from segmentation.training import Recipe, confusions, train
+from segmentation.worlds import World
+
+import stylize
+from stylize.labelsets import id_mapping
+from stylize.segmentation import iou, mean_iou
+
+HERE = Path(__file__).resolve().parent
+NETWORK = "network.pt"
+DATA = HERE.parent.parent / "shared" / "data"
+
+
+def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
+    """Invert the source and the exemplars, and write the copies of each arm."""
+    caches = {None: work / "caches" / "source"}
+    stylize.invert(world.source, caches[None], model=world.model, split=world.train)
+    for name in {arm.exemplars for arm in arms if arm.exemplars}:
+        caches[name] = work / "caches" / name
+        stylize.invert(world.exemplars[name], caches[name], model=world.model, layout="folder")
+    for arm in arms:
+        if arm.method is None:
+            continue
+        print(f"{arm.name}: {arm.mix}", flush=True)
+        stylize.mix(
+            caches[None],
+            path_of(work, arm),
+            styles=caches[arm.exemplars] if arm.exemplars else None,
+            per_image=arm.copies,
+            method=arm.method,
+            strength=arm.strength,
+        )
+
+
+def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests: Mapping[str, Frames]) -> None:
+    """Train one network and count its errors on each test, unless that is done already."""
+    folder = folder_of(work, arm, seed)
+    missing = {name: frames for name, frames in tests.items() if not (folder / f"{name}.npy").exists()}
+    if not missing:
+        return
+    classes = len(classes_of(world.source))
+    if not (folder / NETWORK).exists():
+        print(f"{arm.name}, seed {seed}", flush=True)
+        source = load_frames(world.source, world.height, split=world.train)
+        copies = load_frames(path_of(work, arm), world.height) if arm.method else None
+        network = train(classes, source, copies, augmentation=arm.augmentation, recipe=recipe, seed=seed, tell=_tell)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "arm.json").write_text(json.dumps({**asdict(arm), "seed": seed, **asdict(recipe)}, indent=2) + "\n")
+        torch.save(network.state_dict(), folder / f"{NETWORK}.partial")
+        (folder / f"{NETWORK}.partial").rename(folder / NETWORK)
+    network = load_network(folder / NETWORK, classes)
+    for name, frames in missing.items():
+        counts = np.stack([matrix.counts for matrix in confusions(network, classes, frames)])
+        np.save(folder / f"{name}.npy", counts)
+
+
+def folder_of(work: Path, arm: Arm, seed: int) -> Path:
+    """Return where a network and its confusion matrices are kept."""
+    return work / "models" / f"{arm.name}-{seed}"
+
+
+def _tell(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+def table(
+    world: World, arms: Iterable[Arm], seeds: Sequence[int], recipe: Recipe, work: Path, tests: Iterable[str]
+) -> dict[str, Any]:
+    """Return the figures of all arms that have been measured: mean IoU in percent, by test and by class, per seed."""
+    names = classes_of(world.source).classes
+    found = []
+    for arm in arms:
+        folders = [folder_of(work, arm, seed) for seed in seeds]
+        runs = [{n: np.load(folder / f"{n}.npy") for n in tests} for folder in folders if _measured(folder, tests)]
+        if not runs:
+            continue
+        totals = [{name: counts.sum(0) for name, counts in run.items()} for run in runs]
+        scores = {name: [round(100 * float(mean_iou(run[name])), 2) for run in totals] for name in totals[0]}
+        unseen = [name for name in scores if name != "val"]
+        if unseen:
+            scores["unseen"] = [
+                round(float(np.mean(each)), 2) for each in zip(*(scores[n] for n in unseen), strict=True)
+            ]
+        classes = {name: _by_class(names, [run[name] for run in totals]) for name in tests}
+        found.append({"arm": arm.name, "trained on": arm.describe, "mIoU": scores, "IoU": classes})
+    return {"source": str(world.source.name), "recipe": asdict(recipe), "arms": found}
+
+
+def _measured(folder: Path, tests: Iterable[str]) -> bool:
+    return all((folder / f"{name}.npy").exists() for name in tests)
+
+
+def _by_class(names: Sequence[str], totals: Sequence[np.ndarray]) -> dict[str, float | None]:
+    """Return the IoU of each class in percent, mean over the seeds; None where the test has none of it."""
+    present = totals[0].sum(axis=1) > 0
+    means = np.nan_to_num(np.stack([100 * iou(total) for total in totals])).mean(axis=0)
+    return {n: round(float(m), 1) if p else None for n, m, p in zip(names, means, present, strict=True)}
+
+
+def markdown(figures: Mapping[str, Any]) -> str:
+    """Return the figures as two tables: mean IoU per test, and IoU per class over the unseen domains."""
+    arms = figures["arms"]
+    tests = list(arms[0]["mIoU"])
+    lines = [f"| arm | trained on | seeds | {' | '.join(tests)} |", "|---|---|---|" + "---|" * len(tests)]
+    for arm in arms:
+        cells = [_spread(arm["mIoU"][name]) for name in tests]
+        lines.append(f"| {arm['arm']} | {arm['trained on']} | {len(arm['mIoU']['val'])} | {' | '.join(cells)} |")
+    unseen = [name for name in arms[0]["IoU"] if name != "val"] or ["val"]
+    classes = list(arms[0]["IoU"]["val"])
+    lines += ["", f"IoU per class, mean over {', '.join(unseen)}:", ""]
+    lines += [f"| arm | {' | '.join(classes)} |", "|---|" + "---|" * len(classes)]
+    for arm in arms:
+        lines.append(f"| {arm['arm']} | " + " | ".join(_mean(arm["IoU"], unseen, label) for label in classes) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _mean(by_test: Mapping[str, Mapping[str, float | None]], tests: Sequence[str], label: str) -> str:
+    values = [value for value in (by_test[name][label] for name in tests) if value is not None]
+    return f"{np.mean(values):.1f}" if values else "none"
+
+
+def _spread(scores: Sequence[float]) -> str:
+    if len(scores) == 1:
+        return f"{scores[0]:.1f}"
+    return f"{np.mean(scores):.1f} ± {np.std(scores, ddof=1):.1f}"
+
+
+def _tests(world: World, given: Sequence[str]) -> dict[str, Frames]:
+    """Load what networks are measured on: the source's validation split and every labelled target."""
+    tests = {"val": load_frames(world.source, world.height, split=world.val)}
+    for name, path in world.tests.items():
+        tests[name] = load_frames(path, world.height)
+    classes = classes_of(world.source)
+    for text in given:
+        name, _, place = text.partition("=")
+        path, _, labels = place.partition(",")
+        tests[name] = load_frames(path, world.height, mapping=id_mapping(labels, target=classes) if labels else None)
+    return tests
+
+
+def main() -> None:
+    """Parse, prepare, train, measure and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("world", choices=("streets", "camvid"))
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with camvid/ and exemplars/")
+    parser.add_argument(
+        "--test", action="append", default=[], metavar="NAME=DATASET[,LABELS]", help="a labelled target"
+    )
+    parser.add_argument("--arms", help="names, separated by commas; all by default")
+    parser.add_argument("--seeds", default="0,1,2", help="numbers, separated by commas")
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--height", type=int, help="of pictures while training, a multiple of 16")
+    parser.add_argument("--list", action="store_true", help="say which arms there are, and stop")
+    parser.add_argument("--json", type=Path, help="write the figures here, and the tables beside them as .md")
+    options = parser.parse_args()
+    world = worlds.camvid(options.data) if options.world == "camvid" else worlds.streets(options.work)
+    world = replace(world, height=options.height or world.height)
+    arms = all_arms(world.exemplars)
+    if options.list:
+        print("\n".join(f"{arm.name:34} {arm.describe}" for arm in arms.values()))
+        return
+    chosen = [arms[name] for name in options.arms.split(",")] if options.arms else list(arms.values())
+    recipe, seeds = Recipe(steps=options.steps), [int(seed) for seed in options.seeds.split(",")]
+    prepare(world, chosen, options.work)
+    tests = _tests(world, options.test)
+    for seed in seeds:
+        for arm in chosen:
+            measure(world, arm, seed, recipe, options.work, tests)
+    figures = table(world, arms.values(), seeds, recipe, options.work, list(tests))
+    print(markdown(figures))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+        options.json.with_suffix(".md").write_text(markdown(figures))
+
+
+if __name__ == "__main__":
+    main()

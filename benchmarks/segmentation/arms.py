@@ -1,0 +1,79 @@
+"""The arms of the comparison: what a network is trained on, beside the source itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+METHODS = ("reinhard", "histogram", "fda", "adain")
+COPIES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One way to train. `method` None means no copies; `exemplars` None means those of the source itself."""
+
+    name: str
+    method: str | None = None
+    exemplars: str | None = None
+    copies: int = COPIES
+    strength: str = "1"
+    augmentation: str = "none"
+
+    @property
+    def mix(self) -> str | None:
+        """The name of the stylized dataset; arms that differ in augmentation alone share it."""
+        if self.method is None:
+            return None
+        strength = "" if self.strength == "1" else f"-s{self.strength}"
+        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}"
+
+    @property
+    def describe(self) -> str:
+        """What is trained on what, in words."""
+        parts = ["source"]
+        if self.method:
+            whose = f"{self.exemplars} exemplars" if self.exemplars else "exemplars of the source"
+            strength = "" if self.strength == "1" else f", strength {self.strength}"
+            parts.append(f"{self.copies} copies by {self.method}, {whose}{strength}")
+        if self.augmentation != "none":
+            parts.append(f"{self.augmentation} while training")
+        return " + ".join(parts)
+
+
+def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
+    """Return every arm by name, for the sets of exemplars there are."""
+    issa = Arm(name="issa", method="stylization")
+    arms = [
+        Arm(name="source"),
+        Arm(name="colour-jitter", augmentation="colour-jitter"),
+        Arm(name="cutmix", augmentation="cutmix"),
+        Arm(name="weather", augmentation="weather"),
+        replace(issa, name="issa-x1", copies=1),
+        issa,
+        Arm(name="reinhard", method="reinhard"),
+    ]
+    for name in exemplars:
+        essa = replace(issa, name=f"essa:{name}", exemplars=name)
+        arms += [essa, *(replace(essa, name=f"{method}:{name}", method=method) for method in METHODS)]
+        arms += _beyond(essa)
+    arms += _beyond(issa)
+    return {arm.name: arm for arm in arms}
+
+
+def _beyond(arm: Arm) -> list[Arm]:
+    """Return the arm with exaggerated styles, and on top of the strongest augmentations."""
+    strong = replace(arm, name=f"{arm.name}-strong", strength="0.5-1.5")
+    return [
+        strong,
+        *(replace(arm, name=f"{arm.name}+{name}", augmentation=name) for name in ("colour-jitter", "weather")),
+        replace(strong, name=f"{strong.name}+colour-jitter", augmentation="colour-jitter"),
+    ]
+
+
+def path_of(work: Path, arm: Arm) -> Path:
+    """Return where an arm's stylized copies are."""
+    if arm.mix is None:
+        raise ValueError(f"{arm.name} has no copies")
+    return work / "mixes" / arm.mix

@@ -1,0 +1,111 @@
+"""What the experiments run on: a labelled source, unlabelled exemplars and, where there are any, labelled targets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stylize import scenes
+from stylize.images import encode
+from stylize.scenes.dataset import classes_json
+
+UNSEEN = ("dusk", "night", "fog", "rain", "snow")
+HEIGHT, WIDTH = 240, 320
+TRAIN, VAL, TEST, EXEMPLARS = 20_000, 21_000, 22_000, 23_000  # first scenes; no bundle was trained on any of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Paths of an experiment. `exemplars` and `tests` go by name; tests are labelled and never trained on."""
+
+    source: Path
+    train: str
+    val: str
+    model: str
+    exemplars: Mapping[str, Path]
+    tests: Mapping[str, Path] = field(default_factory=dict)
+    height: int
+
+
+def camvid(data: Path) -> World:
+    """Take the CamVid day drives, with the dusk drive and the photographs of weather as exemplars."""
+    return World(
+        source=data / "camvid",
+        train="train",
+        val="val",
+        model="camvid",
+        exemplars={"dusk": data / "camvid" / "dusk", "weather": data / "exemplars"},
+        height=180,
+    )
+
+
+def streets(work: Path, *, train: int = 200, others: int = 50, exemplars: int = 12) -> World:
+    """Render streets: a source by daylight, labelled streets in five unseen conditions, exemplars of other streets.
+
+    Daylight is the day preset under more or less cloud, with the sun high or low and some play in the exposure, as the
+    frames of a real drive differ.
+    """
+    source = work / "source"
+    for split, first, count in (("train", TRAIN, train), ("val", VAL, others)):
+        _write(source, split, {number: daylight(number) for number in range(first, first + count)})
+    for name in UNSEEN:
+        numbers = range(TEST, TEST + others)
+        _write(work / "tests" / name, "test", {n: scenes.Condition.sample(name, n) for n in numbers})
+        numbers = range(EXEMPLARS, EXEMPLARS + exemplars)
+        _write(work / "exemplars" / name, "", {n: scenes.Condition.sample(name, n) for n in numbers})
+    return World(
+        source=source,
+        train="train",
+        val="val",
+        model="streets",
+        exemplars={"conditions": work / "exemplars"},
+        tests={name: work / "tests" / name for name in UNSEEN},
+        height=144,
+    )
+
+
+def daylight(number: int) -> scenes.Condition:
+    """Draw the light of one source frame: from clear sky to overcast, the sun between 12 and 60 degrees."""
+    day, grey = scenes.Condition.sample("day", number), scenes.Condition.sample("fog", number)
+    rng = np.random.default_rng([number, 1])
+    overcast, stops = float(rng.uniform()), float(rng.uniform(-0.5, 0.5))
+
+    def between(a: tuple[float, ...], b: tuple[float, ...]) -> tuple[float, float, float]:
+        red, green, blue = (x + (y - x) * overcast for x, y in zip(a, b, strict=True))
+        return (red, green, blue)
+
+    return dataclasses.replace(
+        day,
+        sun=between(day.sun, grey.sun),
+        ambient=between(day.ambient, grey.ambient),
+        zenith=between(day.zenith, grey.zenith),
+        horizon=between(day.horizon, grey.horizon),
+        cloud=between(day.cloud, grey.cloud),
+        cloud_cover=day.cloud_cover + (1 - day.cloud_cover) * overcast,
+        sun_elevation=float(rng.uniform(12, 60)),
+        exposure=day.exposure * 2**stops,
+    )
+
+
+def _write(root: Path, split: str, conditions: Mapping[int, scenes.Condition]) -> None:
+    """Render scenes that are not there yet, in CamVid layout, or as plain pictures when there is no split."""
+    (root / split).mkdir(parents=True, exist_ok=True)
+    if split:
+        (root / f"{split}annot").mkdir(exist_ok=True)
+        (root / "classes.json").write_bytes(classes_json())
+    for number, condition in conditions.items():
+        name = f"scene{number:05d}_{condition.name}.png"
+        if (root / split / name).exists():
+            continue
+        scene = scenes.Scene.sample(number)
+        if split:
+            labels_HW = scenes.labels(scene, HEIGHT, WIDTH)
+            Image.fromarray(labels_HW).save(root / f"{split}annot" / name)
+        partial = root / split / f".{name}.partial"
+        partial.write_bytes(encode(scenes.render(scene, condition, HEIGHT, WIDTH), "png"))
+        partial.rename(root / split / name)
