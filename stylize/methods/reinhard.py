@@ -1,8 +1,6 @@
-"""Colour transfer by mean and standard deviation.
+"""Colour transfer by mean and standard deviation in the decorrelated colour space l-alpha-beta.
 
 Reinhard, Ashikhmin, Gooch, Shirley: "Color Transfer between Images", IEEE Computer Graphics and Applications, 2001.
-The paper's l-alpha-beta is a logarithmic space, in which the noise of dark pixels becomes large; like most who use the
-method on photographs today, we take its successor CIELAB (D65), where distances are those that people see.
 """
 
 from __future__ import annotations
@@ -12,59 +10,43 @@ from numpy.typing import NDArray
 
 from stylize.images import Pixels
 
-Planes = NDArray[np.float32]
+Planes = list[NDArray[np.float32]]
 
-# sRGB (IEC 61966-2-1) to XYZ, each row divided by the D65 white point, so that white is (1, 1, 1).
-_TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
-_TO_XYZ /= _TO_XYZ.sum(1, keepdims=True)
-_TO_RGB = np.linalg.inv(_TO_XYZ)
-# The cube root is replaced by a straight line near black (CIE 15:2004).
-_KNEE, _SLOPE, _OFFSET = (6 / 29) ** 3, (29 / 6) ** 2 / 3, 4 / 29
-_LEVELS = np.arange(256) / 255
-_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4).astype(np.float32)
-# Linear light at which the displayed value changes from one level to the next.
-_BETWEEN = (np.arange(255) + 0.5) / 255
-_STEPS = np.where(_BETWEEN <= 0.04045, _BETWEEN / 12.92, ((_BETWEEN + 0.055) / 1.055) ** 2.4).astype(np.float32)
-_FLAT = 1e-3  # standard deviation, in units of L, a and b, below which a picture has no contrast to be scaled
+# RGB to cone responses (equation 4 of the paper), and their logarithms to l, alpha and beta (equation 6).
+_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
+_TO_LAB = np.array([[1, 1, 1], [1, 1, -2], [1, -1, 0]]) / np.sqrt([[3], [6], [2]])
+_TO_LOG, _TO_RGB = np.linalg.inv(_TO_LAB), np.linalg.inv(_TO_LMS)
+_DARKEST = np.float32(1 / 255)  # black has no logarithm
+_FLAT = 1e-3  # standard deviation below which there is no contrast that could be scaled
 
 
 def transfer(content_HWC: Pixels, exemplar_HWC: Pixels) -> Pixels:
-    """Give each CIELAB channel of the content the exemplar's mean and standard deviation; uint8, content's size."""
-    content_CHW, exemplar_CHW = to_lab(content_HWC), to_lab(exemplar_HWC)
-    for plane, other in zip(content_CHW, exemplar_CHW, strict=True):
+    """Give each channel l, alpha, beta of the content the exemplar's mean and standard deviation.
+
+    Both uint8 [H, W, 3], of any sizes; returns uint8 of the content's size, clipped to what RGB can show. As in the
+    paper, values are taken as they are stored, without a correction for gamma.
+    """
+    planes = _to_lab(content_HWC)
+    for plane, other in zip(planes, _to_lab(exemplar_HWC), strict=True):
         spread = float(plane.std())
         plane -= plane.mean()
         plane *= np.float32(other.std() / spread if spread > _FLAT else 1.0)
         plane += other.mean()
-    return from_lab(content_CHW)
+    return _to_rgb(planes)
 
 
-def to_lab(rgb_HWC: Pixels) -> Planes:
-    """Return CIELAB of an sRGB picture: float32 [3, H, W], L in 0..100."""
-    red, green, blue = (_LINEAR[rgb_HWC[..., channel]] for channel in range(3))
-    x, y, z = (_compressed(plane) for plane in _mixed(_TO_XYZ, red, green, blue))
-    return np.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)))
+def _to_lab(rgb_HWC: Pixels) -> Planes:
+    rgb = [rgb_HWC[..., channel] * np.float32(1 / 255) for channel in range(3)]
+    return _mixed(_TO_LAB, [np.log(np.maximum(plane, _DARKEST)) for plane in _mixed(_TO_LMS, rgb)])
 
 
-def from_lab(lab_CHW: Planes) -> Pixels:
-    """Return the sRGB picture [H, W, 3] of CIELAB planes, clipped where a screen cannot show the colour."""
-    y = (lab_CHW[0] + 16) / 116
-    x, z = y + lab_CHW[1] / 500, y - lab_CHW[2] / 200
-    planes = _mixed(_TO_RGB, *(_expanded(plane) for plane in (x, y, z)))
-    return np.stack([np.searchsorted(_STEPS, plane).astype(np.uint8) for plane in planes], axis=-1)
+def _to_rgb(lab: Planes) -> Pixels:
+    rgb = _mixed(_TO_RGB, [np.exp(plane) for plane in _mixed(_TO_LOG, lab)])
+    pixels: Pixels = np.rint(np.stack(rgb, axis=-1) * np.float32(255)).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
-def _compressed(plane: Planes) -> Planes:
-    return np.where(plane > _KNEE, np.cbrt(plane), np.float32(_SLOPE) * plane + np.float32(_OFFSET))
-
-
-def _expanded(plane: Planes) -> Planes:
-    return np.where(plane > 6 / 29, plane * plane * plane, (plane - np.float32(_OFFSET)) / np.float32(_SLOPE))
-
-
-def _mixed(matrix: NDArray[np.float64], *planes: Planes) -> list[Planes]:
+def _mixed(matrix: NDArray[np.float64], planes: Planes) -> Planes:
     # Plane by plane rather than by BLAS, whose sums may depend on the number of threads.
     a, b, c = planes
     return [np.float32(row[0]) * a + np.float32(row[1]) * b + np.float32(row[2]) * c for row in matrix]
