@@ -26,7 +26,7 @@ import torch
 from segmentation import worlds
 from segmentation.arms import Arm, all_arms, path_of
 from segmentation.frames import Frames, classes_of, load_frames
-from segmentation.network import load_network
+from segmentation.network import NETWORK, load_network
 from segmentation.training import Recipe, confusions, train
 from segmentation.worlds import World
 
@@ -35,7 +35,6 @@ from stylize.labelsets import id_mapping
 from stylize.segmentation import iou, mean_iou
 
 HERE = Path(__file__).resolve().parent
-NETWORK = "network.pt"
 DATA = HERE.parent.parent / "shared" / "data"
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stylize.models.perceptual import load_features
 
+NETWORK = "network.pt"  # the file that holds a trained one
 CHANNELS = (24, 40, 112)  # of the features at 1/4, 1/8 and 1/16
 
 

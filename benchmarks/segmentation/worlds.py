@@ -16,7 +16,14 @@ from stylize.scenes.dataset import classes_json
 
 UNSEEN = ("dusk", "night", "fog", "rain", "snow")
 HEIGHT, WIDTH = 240, 320
-TRAIN, VAL, TEST, EXEMPLARS = 20_000, 21_000, 22_000, 23_000  # first scenes; no bundle was trained on any of them
+# First scenes; no bundle was trained on any of them.
+TRAIN, VAL, TEST, EXEMPLARS, TARGETS = (
+    20_000,
+    21_000,
+    22_000,
+    23_000,
+    24_000,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +74,14 @@ def streets(work: Path, *, train: int = 200, others: int = 50, exemplars: int = 
         tests={name: work / "tests" / name for name in UNSEEN},
         height=144,
     )
+
+
+def targets(work: Path, count: int) -> Mapping[str, Path]:
+    """Render a few unlabelled streets in each unseen condition, other ones than the exemplars of training."""
+    folders = {name: work / "targets" / str(count) / name for name in UNSEEN}
+    for name, folder in folders.items():
+        _write(folder, "", {n: scenes.Condition.sample(name, n) for n in range(TARGETS, TARGETS + count)})
+    return folders
 
 
 def daylight(number: int) -> scenes.Condition:
