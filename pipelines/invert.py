@@ -17,6 +17,7 @@ from pipelines.worklist import WorkListFile, build, chunks
 from stylize.cache import INPUT_SCHEMA, INPUTS, CacheInfo
 from stylize.codec import check_mode
 from stylize.datasets.base import Dataset, Sample, open_dataset
+from stylize.datasets.samples import Samples
 from stylize.errors import ConfigurationError
 from stylize.models.bundle import Bundle, load_bundle
 from stylize.storage import Storage
@@ -76,9 +77,9 @@ def invert(
         raise ConfigurationError(f"the cache cannot be the dataset's own folder {storage.url}: choose another")
     where = _absolute(model)
     info = _info(load_bundle(where, device="cpu", storage_options=storage_options), noise)
-    samples = found.samples[:limit]
+    samples = found.samples.head(limit)
     work = work_list(samples, unit_size)
-    labelled = labelled_splits(samples)
+    labelled = tuple(samples.per_split(labelled=True))  # there, a picture without label is a fault
     sources = {"dataset": found.storage.url, "model": where, "batch_size": batch_size}
     fingerprint = _fingerprint(found, work, info, labelled, sources, split=split, limit=limit, unit_size=unit_size)
     spec = InvertSpec(
@@ -129,16 +130,9 @@ def describe(summary: Summary) -> list[str]:
 
 def work_list(samples: Sequence[Sample], unit_size: int) -> WorkListFile:
     """Return the work list of samples sorted by id, `unit_size` to a unit."""
-    rows = (
-        {"id": s.id, "image": s.image, "labels": list(s.labels), "split": s.split, "key": s.key}
-        for s in sorted(samples, key=lambda sample: sample.id)
-    )
+    ordered = samples if isinstance(samples, Samples) else sorted(samples, key=lambda sample: sample.id)
+    rows = ({"id": s.id, "image": s.image, "labels": list(s.labels), "split": s.split, "key": s.key} for s in ordered)
     return build(INPUT_SCHEMA, chunks(rows, unit_size))
-
-
-def labelled_splits(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """Return the splits in which a picture without label is a fault, because others there have labels."""
-    return tuple(sorted({sample.split for sample in samples if sample.labels}))
 
 
 def _fingerprint(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
-from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image
+from stylize.datasets.matching import Found, Layout, Matcher
+from stylize.datasets.tree import Tree
 
 IMAGES = "rgb_anon"
 FRAME = re.compile(r"rgb_anon/[^/]+/([^/]+)/[^/]+/([^/]+?)(_rgb_ref_anon|_rgb_anon)\.\w+")
@@ -17,14 +19,15 @@ def recognise(tree: Tree) -> bool:
 
 def collect(tree: Tree) -> Found:
     """Read all conditions; the normal-condition reference frames are the splits `train_ref`, `val_ref`, `test_ref`."""
-    matcher = Matcher()
-    for path in filter(is_image, tree.tops.get(IMAGES, ())):
+    matcher = Matcher(tree.paths)
+    for number, path in tree.images(IMAGES):
         frame = FRAME.fullmatch(path)
         if frame:
-            matcher.add_image(_group(path), frame.group(2), path, frame.group(1))
+            matcher.add_image(_group(path), frame.group(2), number, frame.group(1))
     companions = sorted(name for name in tree.tops if name not in ("", IMAGES))
-    for path in (path for name in companions for path in tree.tops[name] if path.count("/") == 4):
-        matcher.add_label(_group(path), path, path.split("/")[2])
+    for number, path in chain.from_iterable(map(tree.files, companions)):
+        if path.count("/") == 4:
+            matcher.add_label(_group(path), number, path, path.split("/")[2])
     return matcher.found(f"pictures in {IMAGES}, labels in {', '.join(companions) or 'no folder'}")
 
 

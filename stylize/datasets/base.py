@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from stylize.datasets import acdc, bdd100k, camvid, cityscapes, folder
-from stylize.datasets.tree import Found, Layout, Sample, Tree, copy_path
+from stylize.datasets.matching import Found, Layout
+from stylize.datasets.samples import Samples
+from stylize.datasets.tree import Sample, Tree, copy_path
 from stylize.errors import ConfigurationError
 from stylize.storage import Storage
 
@@ -26,7 +28,7 @@ class Dataset:
 
     storage: Storage
     layout: str
-    samples: tuple[Sample, ...]
+    samples: Samples
     """Sorted by id."""
     extras: tuple[str, ...]
     """Small files of the root that describe the dataset, such as classes.json."""
@@ -41,7 +43,7 @@ class Dataset:
     @property
     def splits(self) -> dict[str, int]:
         """Number of samples per split, sorted by name."""
-        return dict(sorted(Counter(sample.split for sample in self.samples).items()))
+        return self.samples.per_split()
 
 
 def open_dataset(
@@ -57,7 +59,7 @@ def open_dataset(
     skipped. Raises `ConfigurationError` when there are no pictures, no such split, or several layouts fit.
     """
     storage = url if isinstance(url, Storage) else Storage(url, storage_options)
-    tree = Tree(storage.list())
+    tree = Tree(storage.scan())
     chosen, why = _choose(tree, layout, storage.url)
     found = chosen.collect(tree)
     if not found.samples:
@@ -65,7 +67,7 @@ def open_dataset(
             f"no pictures of layout {chosen.name} in {storage.url} ({_seen(tree)}): "
             f"it wants {chosen.example}; correct the path or --layout"
         )
-    if len({sample.id for sample in found.samples}) < len(found.samples):
+    if any(first == second for first, second in pairwise(found.samples.ids())):
         raise ConfigurationError(
             f"two pictures in {storage.url} share an id, as `a.png`, `a.jpg`, `a.png.jpg` do: rename"
         )
@@ -73,7 +75,7 @@ def open_dataset(
     return Dataset(
         storage=storage,
         layout=chosen.name,
-        samples=tuple(sample for sample in found.samples if sample.split in wanted),
+        samples=found.samples.of_splits(wanted),
         extras=tuple(path for path in tree.tops.get("", ()) if path.endswith(EXTRA_SUFFIXES)),
         orphans=tuple(path for its_split, path in found.orphans if split is None or its_split in wanted),
         note=f"layout {chosen.name} ({why}): {found.note}",
@@ -110,7 +112,7 @@ def _refuse_parent(tree: Tree, url: str) -> None:
 
 
 def _wanted(found: Found, split: str | None, url: str) -> set[str]:
-    present = {sample.split for sample in found.samples}
+    present = set(found.samples.per_split())
     if split is None:
         return present
     wanted = {name.strip() for name in split.split(",")}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from itertools import chain
 
-from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image, stem
+from stylize.datasets.matching import Found, Layout, Matcher
+from stylize.datasets.tree import Tree, stem
 
 # The 10k and the 100k pictures share some names, but not their labels.
 TASKS_10K = frozenset({"sem_seg", "ins_seg", "pan_seg"})
@@ -17,34 +18,33 @@ OLD_LABEL = re.compile(r"seg/([^/]+)/([^/]+)/[^/]+")
 
 def recognise(tree: Tree) -> bool:
     """Say whether `images/10k/`, `images/100k/` or `seg/images/` holds pictures in splits."""
-    candidates = [*tree.tops.get("images", ()), *tree.tops.get("seg", ())]
-    return any(is_image(path) and (NEW_IMAGE.fullmatch(path) or OLD_IMAGE.fullmatch(path)) for path in candidates)
+    images = chain(tree.images("images"), tree.images("seg"))
+    return any(NEW_IMAGE.fullmatch(path) or OLD_IMAGE.fullmatch(path) for _, path in images)
 
 
 def collect(tree: Tree) -> Found:
     """Read the new names (both picture sets) and the older ones; every label whose name begins with a picture's."""
-    matcher = Matcher()
-    images = [*tree.tops.get("images", ()), *tree.tops.get("seg", ())]
-    for path in filter(is_image, images):
+    matcher = Matcher(tree.paths)
+    for number, path in chain(tree.images("images"), tree.images("seg")):
         new, old = NEW_IMAGE.fullmatch(path), OLD_IMAGE.fullmatch(path)
         if new:
-            matcher.add_image(f"{new.group(1)}/{new.group(2)}", stem(path), path, new.group(2))
+            matcher.add_image(f"{new.group(1)}/{new.group(2)}", stem(path), number, new.group(2))
         elif old:
-            matcher.add_image(f"seg/{old.group(1)}", stem(path), path, old.group(1))
-    _add_labels(matcher, tree.tops.get("labels", ()), tree.tops.get("seg", ()))
+            matcher.add_image(f"seg/{old.group(1)}", stem(path), number, old.group(1))
+    _add_labels(matcher, tree)
     return matcher.found("labels in " + ("labels/" if "labels" in tree.tops else "seg/labels/"))
 
 
-def _add_labels(matcher: Matcher, labels: Iterable[str], seg: Iterable[str]) -> None:
-    for path in labels:
+def _add_labels(matcher: Matcher, tree: Tree) -> None:
+    for number, path in tree.files("labels"):
         new = NEW_LABEL.fullmatch(path)
         if new:
             task, split = new.groups()
-            matcher.add_label(f"{'10k' if task in TASKS_10K else '100k'}/{split}", path, split)
-    for path in seg:
+            matcher.add_label(f"{'10k' if task in TASKS_10K else '100k'}/{split}", number, path, split)
+    for number, path in tree.files("seg"):
         old = OLD_LABEL.fullmatch(path)
         if old and old.group(1) != "images":
-            matcher.add_label(f"seg/{old.group(2)}", path, old.group(2))
+            matcher.add_label(f"seg/{old.group(2)}", number, path, old.group(2))
 
 
 LAYOUT = Layout(

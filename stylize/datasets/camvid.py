@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image, stem
+from stylize.datasets.matching import Found, Layout, Matcher
+from stylize.datasets.tree import Tree, is_image, stem
 
 SUFFIX = "annot"
 
@@ -14,17 +15,17 @@ def recognise(tree: Tree) -> bool:
 
 def collect(tree: Tree) -> Found:
     """Read each folder as a split; `Xannot` holds the labels of `X`, under the same names."""
-    matcher = Matcher()
+    matcher = Matcher(tree.paths)
     labelled = {name for name in tree.tops if name and not _is_annot(name)}
     for split in labelled:
-        for path in filter(is_image, tree.tops[split]):
-            matcher.add_image(path.rpartition("/")[0], stem(path), path, split)
+        for number, path in tree.images(split):
+            matcher.add_image(path.rpartition("/")[0], stem(path), number, split)
     annotations = [name for name in tree.tops if _is_annot(name)]
     for name in annotations:
         split = name.removesuffix(SUFFIX)
-        for path in tree.tops[name]:
+        for number, path in tree.files(name):
             inner = path.rpartition("/")[0].removeprefix(name)
-            matcher.add_label(split + inner, path, split)
+            matcher.add_label(split + inner, number, path, split)
     return matcher.found(f"labels in {', '.join(f'{name}/' for name in sorted(annotations)) or 'no folder'}")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
-from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image
+from stylize.datasets.matching import Found, Layout, Matcher
+from stylize.datasets.tree import Tree
 
 IMAGES = "leftImg8bit"
 # The right camera shows other pixels than the labels; its pictures are neither content nor labels.
@@ -21,14 +23,15 @@ def collect(tree: Tree) -> Found:
     """Read the frames of `leftImg8bit`, or of its variants (`leftImg8bit_foggy`) where the plain package is missing."""
     available = packages(tree)
     chosen = [IMAGES] if IMAGES in available else available
-    matcher = Matcher()
-    for path in (path for name in chosen for path in tree.tops[name] if is_image(path)):
+    matcher = Matcher(tree.paths)
+    for number, path in chain.from_iterable(map(tree.images, chosen)):
         frame = FRAME.fullmatch(path)
         if frame:
-            matcher.add_image(_group(path), frame.group(2), path, frame.group(1))
+            matcher.add_image(_group(path), frame.group(2), number, frame.group(1))
     companions = [name for name in tree.tops if name and not name.startswith((IMAGES, OTHER_IMAGES))]
-    for path in (path for name in companions for path in tree.tops[name] if path.count("/") == 3):
-        matcher.add_label(_group(path), path, path.split("/")[1])
+    for number, path in chain.from_iterable(map(tree.files, companions)):
+        if path.count("/") == 3:
+            matcher.add_label(_group(path), number, path, path.split("/")[1])
     unused = [name for name in available if name not in chosen]
     note = f"pictures in {', '.join(chosen)}, labels in {', '.join(sorted(companions)) or 'no folder'}"
     left_out = f"; {', '.join(unused)} left out, because {IMAGES} is there" if unused else ""

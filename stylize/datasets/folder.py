@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from stylize.datasets.tree import Found, Layout, Matcher, Tree, is_image, leading_key, stem
+from array import array
+
+from stylize.datasets.matching import Found, Layout, Matcher
+from stylize.datasets.names import Files
+from stylize.datasets.tree import Tree, is_image, stem
 
 IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img"})
 SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
@@ -18,27 +22,29 @@ def collect(tree: Tree) -> Found:
 
     Both `images/train/a.png` with `labels/train/a.png` and `train/images/a.png` with `train/labels/a.png` are read.
     """
-    matcher = Matcher()
+    matcher = Matcher(tree.paths)
     rooms: set[str] = set()  # folders that hold an images folder
-    others = []
-    for path in tree.paths:
+    others = array("I")
+    for number, path in enumerate(tree.paths):
         room = _room(path)
         if room is None:
-            others.append(path)
+            others.append(number)
         elif is_image(path):
             rooms.add(room)
             inner = path[len(room) :].strip("/").split("/")[1:-1]
-            matcher.add_image(_group(room, inner), stem(path), path, _split(path))
-    left_out = 0
-    for path in others:
+            matcher.add_image(_group(room, inner), stem(path), number, _split(path))
+    left_out, plain = 0, array("I")
+    for number, path in Files(tree.paths, others).numbered():
         folder = path.rpartition("/")[0]
         group = _group_of_label(path, rooms, matcher)
         if folder in rooms:
             left_out += is_image(path)
         elif group is not None:
-            matcher.add_label(group, path, _split(path))
+            matcher.add_label(group, number, path, _split(path))
         elif is_image(path):
-            matcher.add_image(folder, stem(path), path, _split(path))
+            plain.append(number)
+    for number, path in Files(tree.paths, plain).numbered():  # last, because no label can be meant for them
+        matcher.add_image(path.rpartition("/")[0], stem(path), number, _split(path))
     return matcher.found(_note(matcher, left_out))
 
 
@@ -64,7 +70,7 @@ def _group_of_label(path: str, rooms: set[str], matcher: Matcher) -> str | None:
     for depth in inside:
         for first in range(depth + 1, len(parts)):
             group = _group("/".join(parts[:depth]), parts[first:-1])
-            if leading_key(stem(path), matcher.images.get(group, {})) is not None:
+            if matcher.owner(group, path) is not None:
                 return group
     return _group("/".join(parts[: inside[0]]), parts[inside[0] + 1 : -1]) if inside else None
 
@@ -74,7 +80,7 @@ def _split(path: str) -> str:
 
 
 def _note(matcher: Matcher, left_out: int) -> str:
-    text = "labels beside images/" if matcher.labels else "pictures without labels"
+    text = "labels beside images/" if matcher.any_labels else "pictures without labels"
     return f"{text}; {left_out} pictures beside images/ left out" if left_out else text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stylize.datasets.tree import Matcher, Tree, copy_path, is_image, is_visible, leading_key, stem, without_suffix
+from stylize.datasets.tree import Tree, copy_path, is_image, is_visible, stem, without_suffix
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,6 @@ def test_stems() -> None:
     assert without_suffix("a/.hidden") == "a/.hidden"
 
 
-def test_the_longest_key_wins_and_ends_at_a_boundary() -> None:
-    known = {"a", "a_1", "b.x"}
-    assert leading_key("a_1_color", known) == "a_1"
-    assert leading_key("a_1", known) == "a_1"
-    assert leading_key("a_12", known) == "a"
-    assert leading_key("b.x.mask", known) == "b.x"
-    assert leading_key("ab", known) is None
-    assert leading_key("", known) is None
-
-
 def test_the_files_of_a_run_are_not_content() -> None:
     names = [
         "run.json",
@@ -66,28 +56,18 @@ def test_the_files_of_a_run_are_not_content() -> None:
         "report/x.png",
         "a/b.png",
     ]
-    assert Tree(names).paths == ["a/b.png"]
+    assert list(Tree(names).paths) == ["a/b.png"]
     assert "report/x.png" in Tree(names[1:]).paths  # without run.json the folder is the user's own
 
 
-def test_samples_are_sorted_and_share_labels_of_one_key() -> None:
-    matcher = Matcher()
-    for path in ("b_x.png", "a_2.png", "a_1.png"):
-        matcher.add_image("", path[0], path, "train")
-    matcher.add_label("", "a_labels.png")
-    matcher.add_label("", "c.png", "train")
-    matcher.add_label("", "c.txt", "train")
-    found = matcher.found()
-    assert [(sample.id, sample.labels) for sample in found.samples] == [
-        ("a_1", ("a_labels.png",)),
-        ("a_2", ("a_labels.png",)),
-        ("b_x", ()),
-    ]
-    assert found.orphans == (("train", "c.png"),)
-
-
-def test_ids_are_unique() -> None:
-    matcher = Matcher()
-    for path in ("x/a.png", "x/a.jpg", "x/b.png"):
-        matcher.add_image("x", stem(path), path, "")
-    assert [sample.id for sample in matcher.found().samples] == ["x/a.jpg", "x/a.png", "x/b"]
+def test_files_of_the_root_and_of_folders_keep_their_numbers() -> None:
+    tree = Tree(["b/x.png", "a.txt", "b.png", "a/1.png", "a/sub/2.txt", "b/.hidden"])
+    assert list(tree.paths) == ["a.txt", "a/1.png", "a/sub/2.txt", "b.png", "b/x.png"]
+    assert {top: list(files) for top, files in tree.tops.items()} == {
+        "": ["a.txt", "b.png"],
+        "a": ["a/1.png", "a/sub/2.txt"],
+        "b": ["b/x.png"],
+    }
+    assert list(tree.files("a")) == [(1, "a/1.png"), (2, "a/sub/2.txt")]
+    assert list(tree.images("")) == [(3, "b.png")]
+    assert list(tree.files("missing")) == []

@@ -1,0 +1,124 @@
+"""What a layout is, and how images and their labels are brought together."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from stylize.datasets.names import Names
+from stylize.datasets.samples import Samples
+from stylize.datasets.tree import Tree, is_image, stem, without_suffix
+from stylize.digests import Digests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a layout makes of a tree."""
+
+    samples: Samples
+    orphans: tuple[tuple[str, str], ...] = ()
+    """(split, path) of each label whose image is missing."""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A convention of names: how to recognise it and how to read it."""
+
+    name: str
+    example: str
+    recognise: Callable[[Tree], bool]
+    collect: Callable[[Tree], Found]
+
+
+class Matcher:
+    """Brings images and labels together that lie in one group (split, city, ...) and share a key.
+
+    Linear in files. Files are numbers in the listing, keys are digests: some 70 bytes per image and 8 per label.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._known = Digests()  # of group and key of each image
+        self._images, self._keys, self._splits = array("I"), array("H"), array("H")
+        self._split_numbers: dict[str, int] = {}
+        self._labels, self._owners = array("I"), array("I")  # a label's number, and the first image with its key
+        self._orphans: list[tuple[str, str]] = []
+
+    def add_image(self, group: str, key: str, number: int, split: str) -> None:
+        """Take an image, whose basename begins with `key`; several may share a key (the strengths of one fog)."""
+        self._known.add(_identity(group, key))
+        self._images.append(number)
+        self._keys.append(len(key))
+        self._splits.append(self._split_numbers.setdefault(split, len(self._split_numbers)))
+
+    def owner(self, group: str, path: str) -> int | None:
+        """Return which image of a group a label belongs to, the first of several; None when there is none."""
+        for key in leading(stem(path)):
+            found = self._known.find(_identity(group, key))
+            if found is not None:
+                return found
+        return None
+
+    def add_label(self, group: str, number: int, path: str, split: str = "") -> None:
+        """Take a label after all images; one without an image is an orphan, unless it is no picture."""
+        owner = self.owner(group, path)
+        if owner is not None:
+            self._labels.append(number)
+            self._owners.append(owner)
+        elif is_image(path):
+            self._orphans.append((split, path))
+
+    @property
+    def any_labels(self) -> bool:
+        """Whether any label has found its image."""
+        return len(self._labels) > 0
+
+    def found(self, note: str = "") -> Found:
+        """Return the samples, sorted by id."""
+        labels, owners = np.frombuffer(self._labels, np.uint32), np.frombuffer(self._owners, np.uint32)
+        by_owner = np.lexsort((labels, owners))  # the listing is sorted, and so are the labels of an image
+        order, whole = self._by_id()
+        owner = self._known.firsts()[order]
+        samples = Samples(
+            names=self._names,
+            images=np.frombuffer(self._images, np.uint32)[order],
+            keys=np.frombuffer(self._keys, np.uint16)[order],
+            whole=whole,
+            splits=np.frombuffer(self._splits, np.uint16)[order],
+            split_names=tuple(self._split_numbers),
+            first=np.searchsorted(owners[by_owner], owner, "left").astype(np.uint32),
+            last=np.searchsorted(owners[by_owner], owner, "right").astype(np.uint32),
+            labels=labels[by_owner],
+        )
+        return Found(samples=samples, orphans=tuple(sorted(self._orphans)), note=note)
+
+    def _by_id(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+        """Return the images in order of their ids, and whether each id is the whole path, as of `a.png` and `a.jpg`."""
+        whole = np.zeros(len(self._images), bool)
+        ids = Names(without_suffix(self._names[number]) for number in self._images)
+        order = ids.order()
+        for first, second in pairwise(order.data):
+            if ids[first] == ids[second]:
+                whole[[first, second]] = True
+        if whole.any():
+            paths = zip(whole.data, map(self._names.__getitem__, self._images), strict=True)
+            order = Names(path if clash else without_suffix(path) for clash, path in paths).order()
+        return order, whole[order]
+
+
+def leading(name: str) -> Iterator[str]:
+    """Yield the beginnings of a name that may be a key, the longest first: they end where it ends, at a `_` or `.`."""
+    end = len(name)
+    while end > 0:
+        yield name[:end]
+        end = max(name.rfind("_", 0, end), name.rfind(".", 0, end))
+
+
+def _identity(group: str, key: str) -> str:
+    return f"{group}\0{key}"
