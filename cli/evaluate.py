@@ -17,6 +17,49 @@ if TYPE_CHECKING:
 json_file = click.option("--json", metavar="FILE", help="Write the result to this file or URL as well.")
 csv_file = click.option("--csv", metavar="FILE", help="Write a table of one row per picture to this file or URL.")
 
+# How label pictures and predictions are read; `proxy rank` reads them alike.
+reading = options.combined(
+    click.option(
+        "--classes",
+        metavar="SET",
+        help="Label set to score: camvid11, cityscapes19, cityscapes34 or a classes.json.  [default: what the "
+        "mappings or the dataset say]",
+    ),
+    click.option(
+        "--label-kind",
+        metavar="KIND",
+        help="Which labels to take where a picture has several, such as gtFine_labelIds.  [default: train ids, else "
+        "the only ones]",
+    ),
+    click.option(
+        "--label-mapping",
+        metavar="MAPPING",
+        help="From the ids of the labels to those of --classes: cityscapes19:camvid11, or a JSON file such as "
+        '{"7": 0, "8": "pavement", "0": null}.  [default: by the dataset]',
+    ),
+    click.option(
+        "--prediction-mapping",
+        metavar="MAPPING",
+        help="The same for the predictions.  [default: their ids are those of --classes]",
+    ),
+    click.option(
+        "--ignore",
+        metavar="ID",
+        type=int,
+        multiple=True,
+        default=(),
+        help="A further id of the labels that does not count.  [default: none]",
+    ),
+    click.option(
+        "--ignore-unknown",
+        is_flag=True,
+        help="Take ids that no mapping knows as of no class, instead of refusing them.",
+    ),
+    click.option(
+        "--resize", is_flag=True, help="Bring predictions of another size to their label's (nearest neighbour)."
+    ),
+)
+
 
 @click.group("evaluate", epilog="\b\nExamples:\n  stylize evaluate segmentation predictions ~/data/camvid --split val")
 def command() -> None:
@@ -35,41 +78,7 @@ def command() -> None:
 @options.layout
 @options.split
 @options.limit
-@click.option(
-    "--classes",
-    metavar="SET",
-    help="Label set to score: camvid11, cityscapes19, cityscapes34 or a classes.json.  [default: what the mappings or "
-    "the dataset say]",
-)
-@click.option(
-    "--label-kind",
-    metavar="KIND",
-    help="Which labels to take where a picture has several, such as gtFine_labelIds.  [default: train ids, else the "
-    "only ones]",
-)
-@click.option(
-    "--label-mapping",
-    metavar="MAPPING",
-    help="From the ids of the labels to those of --classes: cityscapes19:camvid11, or a JSON file such as "
-    '{"7": 0, "8": "pavement", "0": null}.  [default: by the dataset]',
-)
-@click.option(
-    "--prediction-mapping",
-    metavar="MAPPING",
-    help="The same for the predictions.  [default: their ids are those of --classes]",
-)
-@click.option(
-    "--ignore",
-    metavar="ID",
-    type=int,
-    multiple=True,
-    default=(),
-    help="A further id of the labels that does not count.  [default: none]",
-)
-@click.option(
-    "--ignore-unknown", is_flag=True, help="Take ids that no mapping knows as of no class, instead of refusing them."
-)
-@click.option("--resize", is_flag=True, help="Bring predictions of another size to their label's (nearest neighbour).")
+@reading
 @json_file
 @csv_file
 @options.max_failures

@@ -8,6 +8,44 @@ import click
 
 from cli import options
 
+# What `proxy build` has as well.
+per_image = click.option(
+    "--per-image",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Copies of each image, each with an exemplar of its own.",
+)
+method = click.option(
+    "--method",
+    metavar="METHOD",
+    type=click.Choice(options.METHODS),
+    default="stylization",
+    show_default=True,
+    help="Stylization by the model, or a baseline to compare it with on the same pairs of images: "
+    f"{', '.join(options.METHODS[1:])}.",
+)
+strength = click.option(
+    "--strength",
+    metavar="S",
+    type=options.StrengthRange(),
+    default=1.0,
+    show_default=True,
+    help="How far to move the style from the image's own (0) to the exemplar's (1), and beyond it up to 2 (only "
+    "stylization); a range such as 0.5-1.2 gives each copy its own.",
+)
+layers = click.option(
+    "--layers", metavar="LIST", help="Move only the codes of these layers, such as 0-3,7.  [default: all]"
+)
+size = click.option(
+    "--size",
+    type=click.Choice(options.SIZES),
+    default="source",
+    show_default=True,
+    help="Recolour the source at its own size, or write the small synthesis itself.",
+)
+
 
 @options.command(
     "mix",
@@ -23,43 +61,14 @@ from cli import options
 @click.option("--model", metavar="BUNDLE", help="Where the cache's model bundle is now.  [default: where it was]")
 @options.split
 @options.limit
-@click.option(
-    "--per-image",
-    metavar="N",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Copies of each image, each with an exemplar of its own.",
-)
+@per_image
 @click.option(
     "--even", is_flag=True, help="Use every exemplar equally often, as validation sets should, instead of drawing them."
 )
-@click.option(
-    "--method",
-    metavar="METHOD",
-    type=click.Choice(options.METHODS),
-    default="stylization",
-    show_default=True,
-    help="Stylization by the model, or a baseline to compare it with on the same pairs of images: "
-    f"{', '.join(options.METHODS[1:])}.",
-)
-@click.option(
-    "--strength",
-    metavar="S",
-    type=options.StrengthRange(),
-    default=1.0,
-    show_default=True,
-    help="How far to move the style from the image's own (0) to the exemplar's (1), and beyond it up to 2 (only "
-    "stylization); a range such as 0.5-1.2 gives each copy its own.",
-)
-@click.option("--layers", metavar="LIST", help="Move only the codes of these layers, such as 0-3,7.  [default: all]")
-@click.option(
-    "--size",
-    type=click.Choice(options.SIZES),
-    default="source",
-    show_default=True,
-    help="Recolour the source at its own size, or write the small synthesis itself.",
-)
+@method
+@strength
+@layers
+@size
 @click.option(
     "--format",
     type=click.Choice(options.FORMATS),
