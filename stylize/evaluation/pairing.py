@@ -9,7 +9,8 @@ from typing import Any
 
 from stylize.datasets.base import Dataset
 from stylize.datasets.labels import label_kind, promised
-from stylize.datasets.tree import Sample, is_image, is_visible, leading_key, stem
+from stylize.datasets.matching import leading
+from stylize.datasets.tree import Sample, is_image, is_visible, stem
 from stylize.errors import BadInput, ConfigurationError
 from stylize.labelsets import LABEL_SETS, LabelSet, described_set
 from stylize.storage import Storage
@@ -44,7 +45,7 @@ class Predictions:
         self._by_key: dict[str, list[str]] = {}
         for path in self.paths:
             self._exact.setdefault(stem(path), []).append(path)
-            key = leading_key(stem(path), keys)
+            key = next((name for name in leading(stem(path)) if name in keys), None)
             if key is not None:
                 self._by_key.setdefault(key, []).append(path)
 
@@ -97,12 +98,16 @@ def labelled(dataset: Dataset, kind: str | None = None) -> tuple[list[tuple[Samp
     Without `kind`, the only one there is, or Cityscapes' train ids before its label ids. Raises ConfigurationError when
     there are no labels, or the choice is open.
     """
-    by_kind: Counter[str] = Counter()
-    kinds = [{label_kind(s, path): path for path in s.labels if is_image(path)} for s in dataset.samples]
-    for its_labels in kinds:
-        by_kind.update(its_labels)
-    chosen = _chosen_kind(by_kind, kind, dataset.storage.url)
-    frames = [(s, its[chosen]) for s, its in zip(dataset.samples, kinds, strict=True) if chosen in its]
+    kinds = Counter(label_kind(s, path) for s in dataset.samples for path in s.labels if is_image(path))
+    chosen = _chosen_kind(kinds, kind, dataset.storage.url)
+    frames = []
+    for sample in dataset.samples:
+        its = [path for path in sample.labels if is_image(path) and label_kind(sample, path) == chosen]
+        if len(its) > 1:
+            raise ConfigurationError(
+                f"{its[0]} and {its[1]} are both {chosen} of {sample.image}: take one of them out of the dataset"
+            )
+        frames += [(sample, path) for path in its]
     return frames, chosen
 
 
