@@ -17,7 +17,7 @@ LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
 NOISE_MODES = ("int8", "fp16")
 SIZES = ("source", "model")
 FORMATS = ("tree",)
-METHODS = ("stylization", "reinhard", "histogram", "fda")
+METHODS = ("stylization", "reinhard", "histogram", "fda", "adain")
 ENGINES = ("auto", "local", "ray")
 PRESETS = ("light", "paper")
 

@@ -33,7 +33,7 @@ from stylize.storage import Storage
 RUN, MANIFEST = "run.json", "manifest.json"
 REPORT = "report.html"  # on no record: written by `stylize report`, whenever somebody likes
 FORMAT = 1
-_PACKAGES = ("numpy", "pillow", "pyarrow", "torch")
+_PACKAGES = ("numpy", "onnxruntime", "pillow", "pyarrow", "torch")
 WORK_LISTS = ("inputs.parquet", "plan.parquet")
 OWN_FOLDERS = ("shards/", "provenance/", "commits/")
 

@@ -19,7 +19,7 @@ from stylize import images
 from stylize.cache import CacheReader
 from stylize.errors import BadInput
 from stylize.images import Pixels
-from stylize.methods import blend, load_method
+from stylize.methods import blend, load_method, weights_sha256
 from stylize.storage import Storage
 
 MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
@@ -56,7 +56,7 @@ class Transferer(MixWorker):
         super().__init__(spec)
         self.spec = spec
         self._cache = CacheReader(spec.cache)
-        self._method = load_method(spec.method)
+        self._method, self._weights = load_method(spec.method), weights_sha256(spec.method)
         self._exemplars = Exemplars(spec.exemplars)
 
     def pictures(
@@ -95,7 +95,7 @@ class Transferer(MixWorker):
             picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
             shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
         picture, files = self.write_copy(row, picture_HWC, labels, watch)
-        how = {"method": self.spec.method, "layers": None, "weights": None}
+        how = {"method": self.spec.method, "layers": None, "weights": self._weights}
         size = {"height": picture_HWC.shape[0], "width": picture_HWC.shape[1]}
         return copy_row(row, noted, picture, files) | how | size | {"shift": shift}, [picture, *files]
 

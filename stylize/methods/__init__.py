@@ -7,20 +7,21 @@ size; the result has the content's. One module each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
 import numpy as np
 
 from stylize.errors import ConfigurationError
 from stylize.images import Pixels
+from stylize.methods import adain, fda, histogram, reinhard
 
 Transfer = Callable[[Pixels, Pixels], Pixels]
 
 STYLIZATION = "stylization"  # by generator and noise maps, which is not one of these functions
-BASELINES = {
-    "reinhard": "stylize.methods.reinhard",
-    "histogram": "stylize.methods.histogram",
-    "fda": "stylize.methods.fda",
+BASELINES: dict[str, Transfer] = {
+    "reinhard": reinhard.transfer,
+    "histogram": histogram.transfer,
+    "fda": fda.transfer,
+    "adain": adain.transfer,
 }
 METHODS = (STYLIZATION, *BASELINES)
 
@@ -29,14 +30,16 @@ def load_method(name: str) -> Transfer:
     """Return the function of a baseline; raises ConfigurationError for any other name."""
     if name not in BASELINES:
         raise ConfigurationError(f"method {name!r} is unknown: choose one of {', '.join(BASELINES)}")
-    transfer: Transfer = import_module(BASELINES[name]).transfer
-    return transfer
+    return BASELINES[name]
 
 
 def weights_sha256(name: str) -> str | None:
-    """Return the hash of the weights that a baseline brings, None for one without any."""
+    """Return the hash of the weights that a baseline brings, None for one without any.
+
+    Raises ConfigurationError for an unknown name, FatalError when what the method needs is not installed.
+    """
     load_method(name)
-    return None
+    return adain.weights_sha256() if name == "adain" else None
 
 
 def blend(content_HWC: Pixels, result_HWC: Pixels, strength: float) -> Pixels:

@@ -5,6 +5,8 @@ Reinhard, Ashikhmin, Gooch, Shirley: "Color Transfer between Images", IEEE Compu
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ def _to_rgb(lab: Planes) -> Pixels:
     return pixels
 
 
-def _mixed(matrix: NDArray[np.float64], planes: Planes) -> Planes:
+def _mixed(matrix: NDArray[np.floating[Any]], planes: Planes) -> Planes:
     # Plane by plane rather than by BLAS, whose sums may depend on the number of threads.
     a, b, c = planes
     return [np.float32(row[0]) * a + np.float32(row[1]) * b + np.float32(row[2]) * c for row in matrix]
