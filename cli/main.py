@@ -22,6 +22,7 @@ COMMANDS = {
     "invert": "cli.invert",
     "mix": "cli.mix",
     "evaluate": "cli.evaluate",
+    "proxy": "cli.proxy",
     "status": "cli.status",
     "verify": "cli.verify",
     "report": "cli.report",

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pipelines.evaluate_segmentation import evaluate_segmentation
     from pipelines.invert import invert
     from pipelines.mix import mix
+    from pipelines.proxy import proxy_build
+    from pipelines.proxyrank import proxy_rank
     from pipelines.report import report
     from pipelines.status import status
     from pipelines.verify import verify
@@ -47,6 +49,8 @@ _HOMES = {
     "load_generator": "stylize.models.bundle",
     "mix": "pipelines.mix",
     "open_dataset": "stylize.datasets.base",
+    "proxy_build": "pipelines.proxy",
+    "proxy_rank": "pipelines.proxyrank",
     "report": "pipelines.report",
     "status": "pipelines.status",
     "train_encoder": "stylize.training.encoder",
@@ -75,6 +79,8 @@ __all__ = [
     "load_generator",
     "mix",
     "open_dataset",
+    "proxy_build",
+    "proxy_rank",
     "report",
     "status",
     "train_encoder",

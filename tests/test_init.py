@@ -30,6 +30,8 @@ PUBLIC = [
     "load_generator",
     "mix",
     "open_dataset",
+    "proxy_build",
+    "proxy_rank",
     "report",
     "status",
     "train_encoder",
