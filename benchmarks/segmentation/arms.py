@@ -54,22 +54,19 @@ def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
         issa,
         Arm(name="reinhard", method="reinhard"),
     ]
+    arms += _beyond(issa, strength="0.5-2")
     for name in exemplars:
         essa = replace(issa, name=f"essa:{name}", exemplars=name)
         arms += [essa, *(replace(essa, name=f"{method}:{name}", method=method) for method in METHODS)]
-        arms += _beyond(essa)
-    arms += _beyond(issa)
+        arms += _beyond(essa, strength="0.5-1.5")
     return {arm.name: arm for arm in arms}
 
 
-def _beyond(arm: Arm) -> list[Arm]:
+def _beyond(arm: Arm, strength: str) -> list[Arm]:
     """Return the arm with exaggerated styles, and on top of the strongest augmentations."""
-    strong = replace(arm, name=f"{arm.name}-strong", strength="0.5-1.5")
-    return [
-        strong,
-        *(replace(arm, name=f"{arm.name}+{name}", augmentation=name) for name in ("colour-jitter", "weather")),
-        replace(strong, name=f"{strong.name}+colour-jitter", augmentation="colour-jitter"),
-    ]
+    strong = replace(arm, name=f"{arm.name}-strong", strength=strength)
+    tops = [replace(arm, name=f"{arm.name}+{name}", augmentation=name) for name in ("colour-jitter", "weather")]
+    return [strong, *tops, replace(strong, name=f"{strong.name}+colour-jitter", augmentation="colour-jitter")]
 
 
 def path_of(work: Path, arm: Arm) -> Path:

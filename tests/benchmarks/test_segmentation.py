@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylize.labelsets import IGNORE, LABEL_SETS, id_mapping
+from stylize.models.perceptual import efficientnet_weights
+
+pytestmark = pytest.mark.skipif(efficientnet_weights() is None, reason="needs stylize[train]")
+
+
+def scene(index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a picture whose left part is red and of class 0, the rest blue and of class 1."""
+    labels_HW = (np.arange(64)[None] >= 16 + index).astype(np.uint8).repeat(48, 0)
+    return np.where(labels_HW[..., None] == 0, [230, 20, 20], [20, 20, 230]).astype(np.uint8), labels_HW
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    for folder in ("train", "trainannot"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": ["red", "blue"], "ignore_index": 11}))
+    for index in range(4):
+        picture_HWC, labels_HW = scene(index * 8)
+        labels_HW[0, 0] = 11
+        Image.fromarray(picture_HWC).save(tmp_path / "train" / f"{index}.png")
+        Image.fromarray(labels_HW).save(tmp_path / "trainannot" / f"{index}.png")
+    return tmp_path
+
+
+def load(dataset: Path, **more: Any) -> Any:
+    from segmentation.frames import load_frames
+
+    return load_frames(dataset, 48, **more)
+
+
+def test_frames_have_the_size_of_training_and_keep_full_labels(dataset: Path) -> None:
+    frames = load(dataset, split="train")
+    assert frames.images[0].shape == (48, 64, 3)
+    assert frames.full[0][0, 0] == IGNORE
+    assert set(np.unique(frames.labels[1])) <= {0, 1, IGNORE}
+
+
+def test_labels_of_another_set_are_mapped(dataset: Path) -> None:
+    mapping = id_mapping({"0": "car", "1": None, "11": None}, target=LABEL_SETS["camvid11"])
+    assert set(np.unique(load(dataset, mapping=mapping).full[0])) == {8, IGNORE}
+
+
+def test_crops_keep_pictures_and_labels_together() -> None:
+    from segmentation.training import Recipe, _crop
+
+    torch.manual_seed(0)
+    for _ in range(20):
+        image_CHW, labels_HW = _crop(*scene(20), Recipe())
+        inside = labels_HW.float().unfold(1, 3, 1).std(-1) == 0  # not at the border, where crops interpolate
+        assert torch.equal((image_CHW[0] < image_CHW[2])[:, 1:-1][inside], (labels_HW == 1)[:, 1:-1][inside])
+
+
+def test_training_learns_and_measuring_sees_it(dataset: Path) -> None:
+    from segmentation.network import SegmentationNetwork
+    from segmentation.training import Recipe, confusions, train
+
+    frames = load(dataset)
+    torch.manual_seed(1)
+    before = sum(m.counts for m in confusions(SegmentationNetwork(2).eval(), 2, frames))
+    recipe = Recipe(steps=25, batch=4)
+    network = train(2, frames, None, augmentation="none", recipe=recipe, seed=0, tell=str)
+    after = sum(m.counts for m in confusions(network, 2, frames))
+    assert np.trace(after) > max(0.95 * after.sum(), np.trace(before))
+
+
+def test_equal_seeds_train_equal_networks(dataset: Path) -> None:
+    from segmentation.training import Recipe, train
+
+    frames = load(dataset)
+    recipe = Recipe(steps=2, batch=2)
+    both = [train(2, frames, frames, augmentation="weather", recipe=recipe, seed=3, tell=str) for _ in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(*(n.state_dict().values() for n in both), strict=True))
+
+
+@pytest.mark.parametrize("name", ["colour-jitter", "weather"])
+def test_changes_of_colour_leave_labels_alone(name: str) -> None:
+    from segmentation.augment import AUGMENTATIONS
+
+    torch.manual_seed(0)
+    images_BCHW, labels_BHW = torch.rand(8, 3, 32, 48), torch.randint(2, (8, 32, 48))
+    changed_BCHW, kept_BHW = AUGMENTATIONS[name](images_BCHW, labels_BHW)
+    assert torch.equal(kept_BHW, labels_BHW)
+    assert not torch.equal(changed_BCHW, images_BCHW)
+    assert 0 <= changed_BCHW.min() <= changed_BCHW.max() <= 1
+
+
+def test_cutmix_pastes_pixels_with_their_labels() -> None:
+    from segmentation.augment import cutmix
+
+    torch.manual_seed(0)
+    labels_BHW = torch.arange(8)[:, None, None].expand(8, 32, 48).contiguous()
+    images_BCHW = (labels_BHW[:, None] / 8).expand(8, 3, 32, 48).contiguous()
+    mixed_BCHW, mixed_BHW = cutmix(images_BCHW, labels_BHW)
+    assert torch.equal(mixed_BCHW[:, 0], mixed_BHW / 8)
+    assert not torch.equal(mixed_BHW, labels_BHW)
+
+
+def test_every_arm_says_what_it_is_trained_on() -> None:
+    from segmentation.arms import all_arms
+
+    arms = all_arms(["dusk"])
+    assert len({arm.describe for arm in arms.values()}) == len(arms)
+    assert arms["essa:dusk"].mix == arms["essa:dusk+colour-jitter"].mix != arms["essa:dusk-strong"].mix
