@@ -10,6 +10,8 @@ the curves rising.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
@@ -55,9 +57,10 @@ def _rising(tones: Tensor, model: Tensor) -> Tensor:
     steps = model.diff(dim=1)
     least = torch.cat([torch.zeros_like(steps[:, :1]), steps.minimum(LEAST_SHARE * steps).cumsum(dim=1)], dim=1)
     excess = tones - least
-    from_below = excess.cummax(dim=1).values
-    from_above = excess.flip(1).cummin(dim=1).values.flip(1)
-    return (from_below + from_above) / 2 + least
+    bins = excess.unbind(1)
+    from_below = list(accumulate(bins, torch.maximum))
+    from_above = list(accumulate(bins[::-1], torch.minimum))[::-1]
+    return (torch.stack(from_below, 1) + torch.stack(from_above, 1)) / 2 + least
 
 
 def _colours(gains: Tensor, slopes_C: Tensor) -> Tensor:
