@@ -99,7 +99,7 @@ def invert(
         fingerprint,
         spec,
         engine=make_engine(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device),
-        files={INPUTS: work.data},
+        files={INPUTS: work.file},
         on_event=on_event,
         overwrite=overwrite,
         retry_failed=retry_failed,

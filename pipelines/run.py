@@ -4,7 +4,7 @@ A stage brings a `Fingerprint` (what the run is), a `WorkerSpec` (how to make a 
 
     fingerprint = Fingerprint(kind="invert", configuration=..., weights=sha256, inputs=work.sha256, ...)
     spec = InvertSpec(cache=storage, run=fingerprint.digest, ...)
-    summary = execute(storage, fingerprint, spec, engine=LocalEngine(), files={"inputs.parquet": work.data})
+    summary = execute(storage, fingerprint, spec, engine=LocalEngine(), files={"inputs.parquet": work.file})
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import IO, Any
 
 from pipelines import commits
 from pipelines.commits import Commit, FileRecord
@@ -31,7 +31,7 @@ def execute(
     spec: WorkerSpec,
     *,
     engine: Engine,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | IO[bytes]],
     on_event: Callable[[Event], None] = ignore,
     overwrite: bool = False,
     retry_failed: bool = False,
@@ -44,7 +44,7 @@ def execute(
     Args:
         storage: the output; its `run.json` must be absent or of the same fingerprint.
         spec: makes workers; they stamp their commit records with `fingerprint.digest`.
-        files: work lists by path, written once the output is claimed and before the first unit.
+        files: work lists by path, as bytes or open files, written once the output is claimed and before the first unit.
         overwrite: remove an earlier run in `storage` first.
         retry_failed: also run the units that have failures, for their failed inputs only.
         max_failures: more failed inputs than this give the summary exit code 3; the run goes to its end all the same.
@@ -92,11 +92,15 @@ def _todo(storage: Storage, fingerprint: Fingerprint, *, retry_failed: bool) -> 
     ]
 
 
-def _prepare(storage: Storage, files: Mapping[str, bytes], *, reopened: bool) -> None:
+def _prepare(storage: Storage, files: Mapping[str, bytes | IO[bytes]], *, reopened: bool) -> None:
     """Write the work lists that are missing; a run with units ahead is unfinished, so it has no manifest."""
     for path, data in files.items():
-        if not storage.exists(path):
+        if storage.exists(path):
+            continue
+        if isinstance(data, bytes):
             storage.write(path, data)
+        else:
+            storage.write_from(path, data)
     if reopened:
         storage.remove(MANIFEST)
 

@@ -1,35 +1,54 @@
-"""Work lists: one Parquet file, one row group per unit, so that the driver hands out numbers and never rows.
+"""Work lists, `CACHE/inputs.parquet` and `OUT/plan.parquet`: written row by row, known by a hash of their rows.
 
-`CACHE/inputs.parquet` and `OUT/plan.parquet` are such files. A worker reads the file once (some tens of bytes per row)
-and then the row groups of its units.
+How they look on disk, and how a worker reads the rows of its units, is in `stylize.worklist`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import threading
+import tempfile
+import weakref
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize.errors import StylizeError
+from stylize.errors import FatalError, StylizeError
+from stylize.worklist import UNITS, WorkList, pack
+
+__all__ = ["WorkList", "WorkListFile", "build", "chunks", "digest"]
 
 Row = TypeVar("Row")
+ROW_GROUP = 8192  # rows at least, but for the last group
+IN_MEMORY = 64 << 20  # bytes; what is longer is written to the temporary folder, under no name
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkListFile:
-    """A work list ready to be written. `sha256` is of the rows and their grouping, the same whatever wrote the file."""
+    """A work list ready to be published; `sha256` is of the rows and their units, the same however they are packed.
 
-    data: bytes
+    The file is open for as long as this object lives.
+    """
+
+    file: IO[bytes]
     sha256: str
     units: int
     rows: int
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self.file.close)
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        self.file.seek(0)
+        return self.file.read()
 
 
 def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
@@ -39,52 +58,56 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
         yield chunk
 
 
-def build(schema: pa.Schema, groups: Iterable[Sequence[dict[str, Any]]]) -> WorkListFile:
-    """Write groups of rows, one unit each, into a work list; only one group is in memory beside the packed file."""
-    digest, units, rows = hashlib.sha256(), 0, 0
-    sink = pa.BufferOutputStream()
-    # Statistics per row group would be most of the footer when there are 20,000 groups, and nobody filters by them.
-    with pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer:
-        for group in groups:
-            digest.update(_line(group))
-            writer.write_table(pa.Table.from_pylist(list(group), schema=schema), row_group_size=max(1, len(group)))
-            units, rows = units + 1, rows + len(group)
-    return WorkListFile(data=sink.getvalue().to_pybytes(), sha256=digest.hexdigest(), units=units, rows=rows)
+def build(schema: pa.Schema, units: Iterable[Sequence[dict[str, Any]]]) -> WorkListFile:
+    """Write the rows of units into a work list, of which only one row group is in memory at a time.
+
+    Raises `FatalError` when the temporary folder has no room for it.
+    """
+    digest, sizes = hashlib.sha256(), array("I")
+    with ExitStack() as opened:
+        file = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))
+        opened.enter_context(_no_room_is_fatal())
+        # Statistics would be a good part of the footer, and nobody filters by them.
+        with pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer:
+            group: list[dict[str, Any]] = []
+            for rows in units:
+                digest.update(_line(rows))
+                sizes.append(len(rows))
+                group.extend(rows)
+                if len(group) >= ROW_GROUP:
+                    _write(writer, group, schema)
+                    group = []
+            if group:
+                _write(writer, group, schema)
+            writer.add_key_value_metadata({UNITS: json.dumps(pack(sizes))})
+        opened.pop_all()
+    return WorkListFile(file=file, sha256=digest.hexdigest(), units=len(sizes), rows=sum(sizes))
 
 
-class WorkList:
-    """Reads a work list unit by unit; safe to use from several threads."""
-
-    def __init__(self, data: bytes) -> None:
-        self._file = pq.ParquetFile(pa.BufferReader(data))
-        self._lock = threading.Lock()  # a ParquetFile must not be read by two threads at once
-
-    def __len__(self) -> int:
-        """Return the number of units."""
-        return int(self._file.num_row_groups)
-
-    def rows(self, unit: int) -> list[dict[str, Any]]:
-        """Return the rows of a unit in order."""
-        with self._lock:
-            return list(self._file.read_row_group(unit, use_threads=False).to_pylist())
-
-    def column(self, name: str) -> pa.ChunkedArray:
-        """Return one column over all units, without reading the others."""
-        with self._lock:
-            return self._file.read(columns=[name], use_threads=False).column(name)
+@contextmanager
+def _no_room_is_fatal() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = tempfile.gettempdir()
+        raise FatalError(f"cannot write a work list to {where} ({error}): name another folder in TMPDIR") from error
 
 
 def digest(data: bytes) -> str:
-    """Return the sha256 of a work list's rows and their grouping; raises `StylizeError` when it cannot be read."""
+    """Return the sha256 of a work list's rows and their units; raises `StylizeError` when it cannot be read."""
     digest = hashlib.sha256()
     try:
         work = WorkList(data)
         for unit in range(len(work)):
             digest.update(_line(work.rows(unit)))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise StylizeError(f"the work list is damaged ({' '.join(str(error).split())})") from error
     return digest.hexdigest()
 
 
-def _line(group: Sequence[dict[str, Any]]) -> bytes:
-    return json.dumps(group, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+def _write(writer: pq.ParquetWriter, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=len(rows))
+
+
+def _line(rows: Sequence[dict[str, Any]]) -> bytes:
+    return json.dumps(rows, sort_keys=True, separators=(",", ":")).encode() + b"\n"

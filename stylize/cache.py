@@ -1,7 +1,7 @@
 """The cache that `invert` writes: w+ codes and noise maps of every picture, in Parquet shards.
 
     CACHE/run.json               fingerprint: configuration (what `CacheInfo` holds), weights, inputs, versions
-    CACHE/inputs.parquet         id, image, labels, split, key of every input, sorted by id; row group n is unit n
+    CACHE/inputs.parquet         id, image, labels, split, key of every input, by id; units: see `worklist`
     CACHE/shards/00000.parquet   the rows of unit 0 that came out well, in the order of the inputs
     CACHE/commits/00000.json     written after its shard: bytes, sha256, failures, seconds
     CACHE/manifest.json          written last: units with rows and bytes, and every failed input
@@ -43,6 +43,7 @@ import pyarrow.parquet as pq
 from stylize.codec import Floats, NoiseMode, decode_noise
 from stylize.errors import BadInput, ConfigurationError, NotFound, StylizeError
 from stylize.storage import Storage
+from stylize.worklist import WorkList
 
 ROW_GROUP = 64
 SMALL_FILE = 1 << 20  # bytes; below this one read of the whole shard is cheaper than ranges of it
@@ -187,7 +188,7 @@ class CacheReader:
         self._bytes = {unit: size for unit, _, size, _ in manifest["shards"]}
         self._failed = frozenset(name for _, name, _, _ in manifest["failures"])
         self._count = int(manifest["rows"])
-        self._inputs = pq.ParquetFile(pa.BufferReader(storage.read(INPUTS)))
+        self._inputs = WorkList(storage.read(INPUTS))
         self._unit_size = int(self.run["configuration"]["unit_size"])
         self._ids: list[str] | None = None
         self._tables = _Tables(memory)
@@ -205,9 +206,7 @@ class CacheReader:
     def entries(self, unit: int | None = None) -> Iterator[Entry]:
         """Yield what can be read, sorted by id, of one unit or of all; inputs that failed are left out."""
         for index in range(self.units) if unit is None else (unit,):
-            with self._lock:
-                rows = self._inputs.read_row_group(index, use_threads=False).to_pylist()
-            for row in rows:
+            for row in self._inputs.rows(index):
                 if row["id"] not in self._failed:
                     yield Entry(**{**row, "labels": tuple(row["labels"])}, unit=index)
 
@@ -215,7 +214,7 @@ class CacheReader:
         """Return the unit of an id; raises `StylizeError` when it is unknown or its inversion failed."""
         with self._lock:
             if self._ids is None:  # 100 bytes per input, so only for those who ask
-                self._ids = self._inputs.read(columns=["id"], use_threads=False).column("id").to_pylist()
+                self._ids = self._inputs.column("id").to_pylist()
         position = bisect.bisect_left(self._ids, id)
         if id in self._failed or position == len(self._ids) or self._ids[position] != id:
             state = "failed to invert" if id in self._failed else "is unknown"

@@ -45,10 +45,16 @@ class LocalFiles:
         with self._temporary(path, exclusive=exclusive) as file:
             file.write(data)
 
+    def write_from(self, path: str, file: IO[bytes]) -> None:
+        """Publish what an open file holds, without holding it in memory."""
+        file.seek(0)
+        with self._temporary(path) as target:
+            shutil.copyfileobj(file, target, 1 << 20)
+
     def copy(self, source: str, path: str) -> None:
         """Publish a copy of the file `source` of this folder, without holding it in memory."""
-        with open(self.locate(source), "rb") as original, self._temporary(path) as file:
-            shutil.copyfileobj(original, file, 1 << 20)
+        with open(self.locate(source), "rb") as original:
+            self.write_from(path, original)
 
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""

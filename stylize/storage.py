@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from stylize.errors import BadInput, ConfigurationError, FatalError, NotFound
 from stylize.localfiles import Ask, LocalFiles
@@ -102,6 +102,11 @@ class Storage:
         """Publish a file whole, replacing an older one; folders are made as needed."""
         name = clean(path)
         self._do("write", name, lambda: self._backend.write(name, data))
+
+    def write_from(self, path: str, file: IO[bytes]) -> None:
+        """Publish what an open file holds; a local folder copies it, an object store gets it in one put."""
+        name = clean(path)
+        self._do("write", name, lambda: self._backend.write_from(name, file))
 
     def create(self, path: str, data: bytes) -> bool:
         """Publish a file unless it exists already; return whether this call made it. For locks: one of two wins.
@@ -225,6 +230,11 @@ class ObjectStore:
             if any(status == 412 for status, _ in map(status_and_code, chain(error))):
                 raise FileExistsError(name) from error
             raise
+
+    def write_from(self, path: str, file: IO[bytes]) -> None:
+        """Publish what an open file holds."""
+        file.seek(0)
+        self.write(path, file.read())
 
     def copy(self, source: str, path: str) -> None:
         """Have the store copy the object at the URL `source` by itself."""
