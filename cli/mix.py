@@ -68,6 +68,15 @@ size = click.option(
 @method
 @strength
 @layers
+@click.option(
+    "--min-content-score",
+    metavar="X",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Draw copies that show less of their scene (0-1) again with other exemplars; flag those that stay below. "
+    "0: off.",
+)
 @size
 @click.option(
     "--format",

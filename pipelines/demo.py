@@ -173,6 +173,7 @@ class _Demo:
                 dataset=self.storage.locate(DAY),
                 model=self.model,
                 per_image=len(self.cast.exemplars),
+                min_content_score=0,  # each is to meet every exemplar once, so there are no others to draw
                 seed=self.settings["seed"],
                 batch_size=UNIT,
                 retry_failed=True,

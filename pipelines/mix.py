@@ -12,6 +12,7 @@ from pipelines.events import Event, Note, ignore
 from pipelines.fingerprint import Fingerprint
 from pipelines.mixer import MixSpec
 from pipelines.mixextras import SHEET, copy_extras, write_sheet
+from pipelines.mixguard import RESERVE
 from pipelines.mixplan import PLAN, MixPlan
 from pipelines.mixwork import MixWorkSpec
 from pipelines.run import execute
@@ -21,9 +22,11 @@ from pipelines.units import WorkerSpec
 from pipelines.worklist import WorkList
 from stylize.cache import CacheReader
 from stylize.errors import ConfigurationError, NotFound
+from stylize.guard import LEAST_SCORE
 from stylize.methods import METHODS, STYLIZATION, weights_sha256
 from stylize.models.bundle import load_bundle
 from stylize.render import parse_layers
+from stylize.spelling import count
 from stylize.storage import Storage
 from stylize.strength import Span, Strength, parse_strength, show_strength
 
@@ -46,6 +49,7 @@ def mix(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    min_content_score: float = LEAST_SCORE,
     size: str = "source",
     format: str = "tree",
     seed: int = 0,
@@ -82,6 +86,8 @@ def mix(
         strength: how far the style moves from the content's (0) to the exemplar's (1) and, by stylization, beyond it up
             to 2. A range, (0.5, 1.2) or "0.5-1.2", gives each copy a strength of its own.
         layers: move only the codes of these layers, such as "0-3,7".
+        min_content_score: copies whose content score (0..1, see `stylize.guard`) is lower are drawn again, with up to
+            two other exemplars; if none does better, the best is kept and flagged. 0 is no guard.
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
         format: "tree" writes the dataset's own folders and file names.
         seed: start of all randomness.
@@ -100,6 +106,8 @@ def mix(
         FatalError: going on makes no sense; finished pictures stay.
     """
     _check(per_image=per_image, size=size, format=format, batch_size=batch_size, limit=limit)
+    if not 0 <= min_content_score <= 1:
+        raise ConfigurationError(f"the least content score is between 0 (no guard) and 1, not {min_content_score:g}")
     span = parse_strength(strength)
     _check_method(
         method,
@@ -133,6 +141,7 @@ def mix(
         seed=seed,
         strength=span,
         resized=size == "model",
+        reserve=RESERVE if min_content_score else 0,
     )
     work, pool = wanted.build(contents, exemplars)
     if per_image > pool - (exemplars is None):  # of the same dataset, one is the picture itself
@@ -148,6 +157,7 @@ def mix(
             "method": method,
             "strength": span[0] if span[0] == span[1] else span,
             "layers": restricted,
+            "min_content_score": min_content_score,
             "size": size,
             "format": format,
             "seed": seed,
@@ -172,6 +182,7 @@ def mix(
         dataset=source,
         run=fingerprint.digest,
         io_threads=io_threads,
+        least_score=min_content_score,
     )
     spec: WorkerSpec
     if where is None:
@@ -205,7 +216,7 @@ def mix(
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     configuration, sources = run["configuration"], run["sources"]
-    names = ("split", "limit", "per_image", "even", "method", "strength", "size", "format", "seed")
+    names = ("split", "limit", "per_image", "even", "method", "strength", "min_content_score", "size", "format", "seed")
     what = {name: configuration[name] for name in names}
     where = {name: sources[name] for name in ("cache", "styles", "dataset", "model", "layers", "batch_size")}
     where = {name: value for name, value in where.items() if value is not None}
@@ -218,7 +229,19 @@ def describe(summary: Summary) -> list[str]:
         return []
     mean, least = summary.mean("shift"), summary.percentile("shift", 5)
     moved = f"moved by {mean:.1f} grey levels on average (the least moved 5 %: below {least:.1f})"
-    return [f"{summary.rows} pictures, {moved}; look at {SHEET}"]
+    return [f"{summary.rows} pictures, {moved}; look at {SHEET}", *_guarded(summary)]
+
+
+def _guarded(summary: Summary) -> list[str]:
+    """Return what the guard did, in a line; none when it was off."""
+    if "score.count" not in summary.figures:
+        return []
+    redrawn, flagged = (int(summary.figures[name]) for name in ("redrawn", "flagged"))
+    line = f"content score {summary.mean('score') / 100:.2f} on average"
+    if not redrawn and not flagged:
+        return [f"{line}; no picture was refused"]
+    kept = f"{flagged} of them found none and {'is' if flagged == 1 else 'are'} flagged" if flagged else "all found one"
+    return [f"{line}; {count(redrawn, 'picture')} drawn again with another exemplar, {kept}: see `stylize report`"]
 
 
 def owned(out: Storage) -> list[str]:

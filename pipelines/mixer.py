@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,17 @@ from torch import Tensor
 
 from pipelines.batching import Batching
 from pipelines.flow import Stopwatch, prefetch
-from pipelines.mixwork import MixWorker, MixWorkSpec, Written, copy_row, fitting, read_labels, read_source
+from pipelines.mixguard import Copy, Draw, reference
+from pipelines.mixwork import (
+    MixWorker,
+    MixWorkSpec,
+    Written,
+    WrittenCopy,
+    fitting,
+    read_labels,
+    read_source,
+    together,
+)
 from pipelines.provenance import Row
 from pipelines.units import Failure
 from pipelines.worklist import chunks
@@ -20,6 +31,8 @@ from stylize import images
 from stylize.cache import CacheReader, CacheRow
 from stylize.codec import Floats
 from stylize.errors import BadInput, FatalError
+from stylize.guard import Reference
+from stylize.images import Pixels
 from stylize.methods import STYLIZATION
 from stylize.models.bundle import load_bundle
 from stylize.render import blend_codes, recolour, render_clipped
@@ -56,11 +69,39 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesis:
-    """A content with its pictures at model size, in its own style and in the exemplar's of each copy."""
+    """A content with its pictures at model size, in its own style and in the exemplar's of each copy.
+
+    `place` is the one that its position in the unit gives it in a batch.
+    """
 
     content: Content
+    place: int
     base_CHW: Tensor
     styled_KCHW: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """A content whose copies are being made; `written` holds those that are settled, by k."""
+
+    content: Content
+    place: int
+    base_CHW: Tensor
+    scene: Reference | None
+    copies: Sequence[Copy]
+    written: dict[int, WrittenCopy] = field(default_factory=dict)
+
+    @property
+    def open(self) -> list[Copy]:
+        """The copies that were refused and are to be drawn again."""
+        return [copy for copy in self.copies if not copy.settled]
+
+    def close(self) -> Written:
+        """Return the content, all of whose copies are written."""
+        return together([self.written[k] for k in sorted(self.written)])
+
+
+Redraw = tuple[Making, Copy]
 
 
 class Mixer(MixWorker):
@@ -96,11 +137,22 @@ class Mixer(MixWorker):
         def load(rows: Sequence[Row]) -> Content | Failure | None:
             return None if rows[0]["id"] in kept else self._load(rows, cached[rows[0]["id"]], watch)
 
-        def finish(item: Synthesis | Failure) -> Written | Failure:
+        def finish(item: Synthesis | Failure) -> Making | Failure:
             return item if isinstance(item, Failure) else self._finish(item, watch)
 
         loaded = prefetch(self._pool, load, groups, ahead=2 * self.spec.batch_size)
-        yield from prefetch(self._pool, finish, self._synthesise(loaded, watch), ahead=self.spec.batch_size)
+        refused: list[Making] = []
+        for item in prefetch(self._pool, finish, self._synthesise(loaded, watch), ahead=self.spec.batch_size):
+            if isinstance(item, Failure):
+                yield item
+            elif item.open:
+                refused.append(item)
+            else:
+                yield item.close()
+            if len(refused) == self.spec.batch_size:  # they hold noise maps, and must not pile up
+                yield from self._redraw(refused, watch)
+                refused = []
+        yield from self._redraw(refused, watch)
 
     def _load(self, rows: Sequence[Row], cached: CacheRow, watch: Stopwatch) -> Content | Failure:
         try:
@@ -145,42 +197,100 @@ class Mixer(MixWorker):
             for place, content in enumerate(contents):
                 if content is not None:
                     styled_KCHW = torch.stack([copy_BCHW[place] for copy_BCHW in styled])
-                    yield Synthesis(content=content, base_CHW=base_BCHW[place], styled_KCHW=styled_KCHW)
+                    yield Synthesis(content=content, place=place, base_CHW=base_BCHW[place], styled_KCHW=styled_KCHW)
 
     def _render(self, contents: Sequence[Content]) -> list[Tensor]:
         """Return the pictures of a batch in their own style, then in that of each copy's exemplar."""
         ws_BLD = _stack([content.codes_LD for content in contents])
-        noise = [_stack([content.noise[index] for content in contents]) for index in range(2)]
+        noise = _noise(contents)
         (base_BCHW,) = self._batching(self._pass, ws_BLD, *noise)
         pictures = [base_BCHW]
         for k in range(len(contents[0].rows)):
             exemplar_BLD = _stack([content.exemplars_KLD[k] for content in contents])
-            strength_B = torch.tensor([content.rows[k]["strength"] for content in contents])
-            mixed_BLD = blend_codes(ws_BLD, exemplar_BLD, strength_B, self.spec.layers)
-            pictures += self._batching(self._pass, mixed_BLD, *noise)
+            rows = [content.rows[k] for content in contents]
+            pictures += self._batching(self._pass, self._mixed(ws_BLD, exemplar_BLD, rows), *noise)
         return pictures
+
+    def _mixed(self, ws_BLD: Tensor, exemplar_BLD: Tensor, rows: Sequence[Row]) -> Tensor:
+        strength_B = torch.tensor([row["strength"] for row in rows])
+        return blend_codes(ws_BLD, exemplar_BLD, strength_B, self.spec.layers)
 
     def _pass(self, ws_BLD: Tensor, *noise: Tensor) -> tuple[Tensor]:
         return (render_clipped(self._bundle, ws_BLD, noise),)
 
-    def _finish(self, item: Synthesis, watch: Stopwatch) -> Written:
-        """Recolour, encode and write the copies of a content with their labels."""
-        content, rows, files = item.content, [], []
+    def _finish(self, item: Synthesis, watch: Stopwatch) -> Making:
+        """Recolour and score the copies of a content; write those that are settled."""
+        content = item.content
+        source_HWC = self._source(content, watch)
+        with watch("score"):
+            base_HWC = images.from_model(item.base_CHW.numpy()) if source_HWC is None else source_HWC
+            scene = reference(base_HWC, self.spec.least_score)
+        copies = [Copy(row, self._styles, self.spec.least_score) for row in content.rows]
+        making = Making(content=content, place=item.place, base_CHW=item.base_CHW, scene=scene, copies=copies)
+        for copy, styled_CHW in zip(copies, item.styled_KCHW, strict=True):
+            self._offer(making, copy, styled_CHW, source_HWC, watch)
+        return making
+
+    def _redraw(self, refused: Sequence[Making], watch: Stopwatch) -> Iterator[Written]:
+        """Draw the refused copies with one exemplar of their reserves after the other, and yield their contents."""
+
+        def finish(redraw: tuple[Making, Copy, Tensor]) -> None:
+            making, copy, styled_CHW = redraw
+            self._offer(making, copy, styled_CHW, self._source(making.content, watch), watch)
+
+        while redraws := [(making, copy) for making in refused for copy in making.open]:
+            for batch in _by_place(redraws, self.spec.batch_size):
+                styled = self._render_again(batch, watch)
+                list(self._pool.map(finish, styled))
+        yield from (making.close() for making in refused)
+
+    def _render_again(self, batch: Sequence[Redraw | None], watch: Stopwatch) -> list[tuple[Making, Copy, Tensor]]:
+        """Return the redraws of a batch with their pictures; empty places are filled like those of any batch."""
+        first = next(redraw for redraw in batch if redraw is not None)
+        filled = [redraw or first for redraw in batch]
+        contents = [making.content for making, _ in filled]
+        with watch("read"):
+            exemplars = [copy.upcoming for _, copy in filled]
+            exemplar_BLD = _stack([self._styles.codes(exemplar.id, exemplar.unit) for exemplar in exemplars])
+        ws_BLD = _stack([content.codes_LD for content in contents])
+        with self._batching.gate, watch("model"):
+            mixed_BLD = self._mixed(ws_BLD, exemplar_BLD, [copy.row for _, copy in filled])
+            (styled_BCHW,) = self._batching(self._pass, mixed_BLD, *_noise(contents))
+        return [(*redraw, styled_BCHW[place]) for place, redraw in enumerate(batch) if redraw is not None]
+
+    def _source(self, content: Content, watch: Stopwatch) -> Pixels | None:
         with watch("decode"):
-            source_HWC = None if content.source is None else images.decode_rgb(content.source)
-        for row, styled_CHW in zip(content.rows, item.styled_KCHW, strict=True):
-            with watch("recolour"):
-                if source_HWC is None:
-                    picture_HWC = images.from_model(styled_CHW.numpy())
-                else:
-                    picture_HWC = recolour(source_HWC, item.base_CHW, styled_CHW)
-            picture, labels = self.write_copy(row, picture_HWC, content.labels, watch)
-            files += [picture, *labels]
-            shift = float((styled_CHW - item.base_CHW).abs().mean()) * 127.5
-            made = {"height": picture_HWC.shape[0], "width": picture_HWC.shape[1], "shift": shift}
+            return None if content.source is None else images.decode_rgb(content.source)
+
+    def _offer(
+        self, making: Making, copy: Copy, styled_CHW: Tensor, source_HWC: Pixels | None, watch: Stopwatch
+    ) -> None:
+        """Recolour a draw, score it, and write its copy if that settles it."""
+        with watch("recolour"):
+            if source_HWC is None:
+                picture_HWC = images.from_model(styled_CHW.numpy())
+            else:
+                picture_HWC = recolour(source_HWC, making.base_CHW, styled_CHW)
+            shift = float((styled_CHW - making.base_CHW).abs().mean()) * 127.5
+        with watch("score"):
+            score = making.scene.score(picture_HWC) if making.scene else None
+        copy.offer(Draw(exemplar=copy.upcoming, picture_HWC=picture_HWC, shift=shift, score=score))
+        if copy.settled:
             how = {"method": STYLIZATION, "layers": self.spec.layers, "weights": self._bundle.sha256}
-            rows.append(copy_row(row, content.cached, picture, labels) | how | made)
-        return Written(rows=rows, files=files)
+            content = making.content
+            making.written[copy.row["k"]] = self.write_copy(copy, content.cached, content.labels, how, watch)
+
+
+def _by_place(redraws: Sequence[Redraw], size: int) -> Iterator[list[Redraw | None]]:
+    """Yield batches in which every content sits at its own place, whichever others were refused."""
+    queues: list[list[Redraw]] = [[] for _ in range(size)]
+    for redraw in redraws:
+        queues[redraw[0].place].append(redraw)
+    return (list(batch) for batch in zip_longest(*queues))
+
+
+def _noise(contents: Sequence[Content]) -> list[Tensor]:
+    return [_stack([content.noise[index] for content in contents]) for index in range(2)]
 
 
 def _stack(arrays: Sequence[Floats]) -> Tensor:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pipelines import commits, figures, provenance
 from pipelines.commits import Commit, FileRecord
 from pipelines.flow import Stopwatch
+from pipelines.mixguard import Copy, tally, without_most_pictures
 from pipelines.mixplan import PLAN
 from pipelines.provenance import Row
 from pipelines.units import Failure, Outcome, Unit
@@ -49,7 +50,10 @@ class Original(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class MixWorkSpec:
-    """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself."""
+    """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
+
+    Draws with a content score below `least_score` are refused; 0 is no guard.
+    """
 
     out: Storage
     cache: Storage
@@ -57,6 +61,7 @@ class MixWorkSpec:
     dataset: Storage
     run: str
     io_threads: int | None
+    least_score: float
 
     def ids(self, unit: Unit) -> Sequence[str]:
         """Return the content ids of a unit."""
@@ -69,6 +74,19 @@ class Written:
 
     rows: Sequence[Row]
     files: Sequence[FileRecord]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenCopy:
+    """A copy that is in the output: its provenance, its picture and its labels."""
+
+    row: Row
+    files: Sequence[FileRecord]
+
+
+def together(copies: Sequence[WrittenCopy]) -> Written:
+    """Return a content whose copies are these."""
+    return Written(rows=[copy.row for copy in copies], files=[file for copy in copies for file in copy.files])
 
 
 class MixWorker(ABC):
@@ -110,7 +128,7 @@ class MixWorker(ABC):
         out = self._common.out
         if unit.retry:
             commits.remove(out, unit.index)  # its provenance is about to change
-        rows = [row for content in written for row in content.rows]
+        rows = without_most_pictures([row for content in written for row in content.rows])
         files = [record for content in written for record in content.files]
         if rows:
             with watch("write"):
@@ -122,7 +140,7 @@ class MixWorker(ABC):
             files=tuple(dict.fromkeys(files)),  # pictures that share a label name it once
             failures=tuple(failures),
             seconds=watch.seconds,
-            figures=figures.tally("shift", (row["shift"] for row in rows)),
+            figures={**figures.tally("shift", (row["shift"] for row in rows)), **tally(rows)},
             span=(begun, time.time()),
         )
         return commits.write(out, commit)
@@ -140,9 +158,18 @@ class MixWorker(ABC):
         }
 
     def write_copy(
+        self, copy: Copy, original: Original, labels: Mapping[str, bytes], how: Row, watch: Stopwatch
+    ) -> WrittenCopy:
+        """Write a settled copy where its plan row says, with its labels; `how` is what made it, for the provenance."""
+        row, draw = copy.written_as, copy.best
+        picture, files = self._write(row, draw.picture_HWC, labels, watch)
+        height, width, _ = draw.picture_HWC.shape
+        made = {"height": height, "width": width, "shift": draw.shift, **copy.verdict()}
+        return WrittenCopy(row={**copy_row(row, original, picture, files), **how, **made}, files=[picture, *files])
+
+    def _write(
         self, row: Row, picture_HWC: Pixels, labels: Mapping[str, bytes], watch: Stopwatch
     ) -> tuple[FileRecord, list[FileRecord]]:
-        """Write a picture where its plan row says, with its labels; return the records of both."""
         out = self._common.out
         with watch("encode"):
             data = encode_picture(picture_HWC, row["image"])

@@ -12,6 +12,14 @@ from pipelines.units import unit_name
 
 Row = Mapping[str, Any]
 
+REFUSED = pa.struct(
+    [
+        ("exemplar", pa.string()),
+        ("exemplar_source", pa.string()),
+        ("score", pa.float32()),
+        ("picture", pa.binary()),  # a small JPEG; null for all but the first few of a unit
+    ]
+)
 SCHEMA = pa.schema(
     [
         ("image", pa.string()),  # of the output, like the labels
@@ -31,6 +39,9 @@ SCHEMA = pa.schema(
         ("seed", pa.int64()),
         ("weights", pa.string()),  # null: a method without any
         ("shift", pa.float32()),  # mean change in grey levels, of a stylization from the one synthesis to the other
+        ("content_score", pa.float32()),  # see stylize.guard; null when the guard is off
+        ("redrawn", pa.list_(REFUSED)),  # draws with other exemplars that were not taken, in the order of trial
+        ("flagged", pa.bool_()),  # whether even the best draw scored too low
     ]
 )
 

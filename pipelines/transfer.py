@@ -10,14 +10,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.commits import FileRecord
 from pipelines.flow import Stopwatch, prefetch
-from pipelines.mixwork import MixWorker, MixWorkSpec, Written, copy_row, fitting, present, read_labels, read_source
+from pipelines.mixguard import Copy, Draw, reference
+from pipelines.mixwork import (
+    MixWorker,
+    MixWorkSpec,
+    Written,
+    WrittenCopy,
+    fitting,
+    present,
+    read_labels,
+    read_source,
+    together,
+)
 from pipelines.provenance import Row
 from pipelines.units import Failure
 from stylize import images
 from stylize.cache import CacheReader
 from stylize.errors import BadInput
+from stylize.guard import Reference
 from stylize.images import Pixels
 from stylize.methods import blend, load_method, weights_sha256
 from stylize.storage import Storage
@@ -56,6 +67,7 @@ class Transferer(MixWorker):
         super().__init__(spec)
         self.spec = spec
         self._cache = CacheReader(spec.cache)
+        self._styles = CacheReader(spec.styles) if spec.styles else self._cache
         self._method, self._weights = load_method(spec.method), weights_sha256(spec.method)
         self._exemplars = Exemplars(spec.exemplars)
 
@@ -84,20 +96,31 @@ class Transferer(MixWorker):
         with watch("decode"):
             content_HWC = images.decode_rgb(data)
             labels = {path: fitting(path, label, noted) for path, label in labels.items()}
-        made = [self._copy(row, noted, content_HWC, labels, watch) for row in rows]
-        return Written(rows=[row for row, _ in made], files=[file for _, files in made for file in files])
+        with watch("score"):
+            scene = reference(content_HWC, self.spec.least_score)
+        return together([self._copy(row, noted, content_HWC, scene, labels, watch) for row in rows])
 
     def _copy(
-        self, row: Row, noted: Noted, content_HWC: Pixels, labels: Mapping[str, bytes], watch: Stopwatch
-    ) -> tuple[Row, list[FileRecord]]:
-        exemplar_HWC = self._exemplars.read(row["exemplar_source"], row["exemplar_sha256"], watch)
-        with watch("transfer"):
-            picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
-            shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
-        picture, files = self.write_copy(row, picture_HWC, labels, watch)
+        self,
+        row: Row,
+        noted: Noted,
+        content_HWC: Pixels,
+        scene: Reference | None,
+        labels: Mapping[str, bytes],
+        watch: Stopwatch,
+    ) -> WrittenCopy:
+        copy = Copy(row, self._styles, self.spec.least_score)
+        while not copy.settled:
+            exemplar = copy.upcoming
+            exemplar_HWC = self._exemplars.read(exemplar.source, exemplar.sha256, watch)
+            with watch("transfer"):
+                picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
+                shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
+            with watch("score"):
+                score = scene.score(picture_HWC) if scene else None
+            copy.offer(Draw(exemplar=exemplar, picture_HWC=picture_HWC, shift=shift, score=score))
         how = {"method": self.spec.method, "layers": None, "weights": self._weights}
-        size = {"height": picture_HWC.shape[0], "width": picture_HWC.shape[1]}
-        return copy_row(row, noted, picture, files) | how | size | {"shift": shift}, [picture, *files]
+        return self.write_copy(copy, noted, labels, how, watch)
 
 
 class Exemplars:
