@@ -58,6 +58,9 @@ size = click.option(
 @click.argument("out", metavar="OUT")
 @click.option("--styles", metavar="CACHE2", help="Take the exemplars from this cache.  [default: CACHE itself]")
 @click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
+@click.option(
+    "--styles-dataset", metavar="DATASET", help="Where the dataset of CACHE2 is now.  [default: where it was]"
+)
 @click.option("--model", metavar="BUNDLE", help="Where the cache's model bundle is now.  [default: where it was]")
 @options.split
 @options.limit

@@ -41,6 +41,7 @@ def mix(
     *,
     styles: str | os.PathLike[str] | None = None,
     dataset: str | os.PathLike[str] | None = None,
+    styles_dataset: str | os.PathLike[str] | None = None,
     model: str | os.PathLike[str] | None = None,
     split: str | None = None,
     limit: int | None = None,
@@ -75,7 +76,8 @@ def mix(
     Args:
         cache, out: folders or URLs.
         styles: a second cache, of the same model, that the exemplars come from; without it they come from `cache`.
-        dataset, model: where the cache's dataset and bundle are now, if not where they were.
+        dataset, styles_dataset, model: where the cache's dataset, that of `styles` and the bundle are now, if not where
+            they were. Exemplars are read from theirs by baselines and for the contact sheet.
         split: take contents, and without `styles` exemplars, only from this split (several: separated by commas).
         limit: only the first so many contents, by id.
         per_image: copies of each content, each with an exemplar of its own.
@@ -124,15 +126,15 @@ def mix(
     storage = Storage(out, storage_options)
     contents = CacheReader(Storage(cache, storage_options))
     exemplars = None if styles is None else CacheReader(Storage(styles, storage_options))
-    restricted = None if layers is None else parse_layers(layers, contents.info.num_ws)
     source = Storage(dataset or contents.run["sources"]["dataset"], storage_options)
-    exemplar_source = Storage(exemplars.run["sources"]["dataset"], storage_options) if exemplars else source
+    exemplar_source = _exemplar_source(exemplars, styles_dataset, source)
     _check_places(storage, contents.storage, source)
     where = None
     if method == STYLIZATION:
         where = _absolute(model or contents.run["sources"]["model"])
         _check_codes(contents, exemplars)
         _check_weights(where, contents, storage_options)
+    restricted = None if layers is None else parse_layers(layers, contents.info.num_ws)
     wanted = MixPlan(
         split=split,
         limit=limit,
@@ -170,6 +172,7 @@ def mix(
             "cache": contents.storage.url,
             "styles": exemplars.storage.url if exemplars else None,
             "dataset": source.url,
+            "styles_dataset": exemplar_source.url if exemplars else None,
             "model": where,
             "layers": layers,
             "batch_size": batch_size if where else None,
@@ -186,7 +189,7 @@ def mix(
     )
     spec: WorkerSpec
     if where is None:
-        device = "cpu"
+        device = "cpu"  # so that no worker waits for a GPU
         spec = TransferSpec(**vars(common), exemplars=exemplar_source, method=method)
     else:
         spec = MixSpec(
@@ -218,8 +221,8 @@ def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     configuration, sources = run["configuration"], run["sources"]
     names = ("split", "limit", "per_image", "even", "method", "strength", "min_content_score", "size", "format", "seed")
     what = {name: configuration[name] for name in names}
-    where = {name: sources[name] for name in ("cache", "styles", "dataset", "model", "layers", "batch_size")}
-    where = {name: value for name, value in where.items() if value is not None}
+    places = ("cache", "styles", "dataset", "styles_dataset", "model", "layers", "batch_size")
+    where = {name: sources[name] for name in places if sources[name] is not None}
     return mix(out=out, **{**what, **where, **options})
 
 
@@ -255,6 +258,17 @@ def owned(out: Storage) -> list[str]:
         for row in work.rows(unit):
             paths += [row["image"], *(label["path"] for label in row["labels"])]
     return paths
+
+
+def _exemplar_source(
+    exemplars: CacheReader | None, styles_dataset: str | os.PathLike[str] | None, source: Storage
+) -> Storage:
+    """Return the dataset that the exemplars are files of."""
+    if exemplars is None:
+        if styles_dataset is not None:
+            raise ConfigurationError("the styles' dataset says where exemplars of another cache are: give styles too")
+        return source
+    return Storage(styles_dataset or exemplars.run["sources"]["dataset"], source.options)
 
 
 def _check_codes(contents: CacheReader, exemplars: CacheReader | None) -> None:
