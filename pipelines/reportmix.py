@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from pipelines import provenance
+from pipelines import provenance, reportguard
 from pipelines import reportparts as parts
-from pipelines.fingerprint import load
 from pipelines.mixplan import PLAN
 from pipelines.provenance import Row
 from pipelines.survey import Survey, distribution
@@ -37,6 +36,7 @@ def build(survey: Survey) -> bytes:
         parts.unfinished(survey),
         _figures(survey),
         _triples(survey) if total.rows else None,
+        reportguard.build(survey, _sources(survey)[0]) if total.rows else None,
         _shift(survey) if total.rows else None,
         _usage(survey),
         parts.failures(total),
@@ -70,6 +70,8 @@ def _figures(survey: Survey) -> Html:
             (f"{total.mean('shift'):.1f}", "grey levels moved on average"),
             (size(total.bytes / total.rows), "per picture, labels included"),
         ]
+    if "refused" in total.figures:
+        first.append((parts.number(total.figures["redrawn"]), "refused and drawn again"))
     return parts.figures_of(survey, *first)
 
 
@@ -136,15 +138,12 @@ def _usage(survey: Survey) -> Html | None:
 
 
 def _sources(survey: Survey) -> tuple[Storage, Storage]:
-    """Return the datasets of contents and of exemplars, as the run and the exemplars' cache have noted them."""
+    """Return the datasets of contents and of exemplars."""
     sources, options = survey.run["sources"], survey.storage.options
     contents = Storage(sources["dataset"], options)
     if not sources.get("styles"):
         return contents, contents
-    try:
-        return contents, Storage(load(Storage(sources["styles"], options))["sources"]["dataset"], options)
-    except StylizeError:
-        return contents, contents.sub("exemplars-are-gone")  # every triple then says what is missing
+    return contents, Storage(sources["styles_dataset"], options)
 
 
 def _chosen(survey: Survey) -> Iterator[Row]:

@@ -18,7 +18,10 @@ WEAKEST = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """A run as its records tell it. `units` are those committed, `weakest` those with the lowest PSNR, worst first.
+    """A run as its records tell it. `units` are those committed.
+
+    `weakest` are those that hold the lowest PSNR of a cache, or of a mix the most refusals and then the lowest content
+    score, worst first.
 
     `span` is from the first unit's beginning to the last one's end, in seconds since 1970; (0, 0) before any.
     """
@@ -44,7 +47,7 @@ def survey(storage: Storage) -> Survey:
     begun, ended = [], []
     for commit in commits.read_many(storage, units):
         totals.add(commit)
-        weak.append((_lowest(commit), commit.unit))
+        weak.append((_weakness(commit), commit.unit))
         if commit.span[1]:
             begun.append(commit.span[0])
             ended.append(commit.span[1])
@@ -64,6 +67,9 @@ def distribution(figures: Mapping[str, float], name: str) -> dict[float, float]:
     return {float(key.split("@")[1]): count for key, count in figures.items() if key.startswith(f"{name}@")}
 
 
-def _lowest(commit: Commit) -> float:
-    """Return the lowest PSNR of a unit by its histogram, so that the worst pictures are found without their shards."""
-    return min(distribution(commit.figures, "psnr"), default=float("inf"))
+def _weakness(commit: Commit) -> float:
+    """Return a number that is lower for weaker units by their figures alone, so that no shard is read to find them."""
+    if commit.figures.get("refused"):
+        return -commit.figures["refused"]
+    lowest = (min(distribution(commit.figures, name), default=float("inf")) for name in ("psnr", "score"))
+    return min(lowest)
