@@ -29,10 +29,11 @@ def build(survey: Survey, contents: Storage) -> Html | None:
         return None
     least = survey.run["configuration"]["min_content_score"]
     marks = {"threshold": 100 * least, "median": total.percentile("score", 50)}
+    scores = {100 * least: 0.0, **distribution(total.figures, "score")}  # so that the threshold is in sight
     refused, lowest = _weakest(survey)
     return section(
         "Content kept",
-        histogram(distribution(total.figures, "score"), "%", marks=marks),
+        histogram(scores, "%", marks=marks),
         text(_story(survey, least)),
         *_shown("Refused", ("Content", "Refused", "Written"), refused, _refusal, survey, contents),
         *_shown("The lowest scores that passed", ("Content", "Result"), lowest, _pass, survey, contents),
