@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
+from pipelines.exemplars import Exemplar, Exemplars
 from pipelines.flow import prefetch
 from pipelines.worklist import WorkListFile, build
 from stylize.cache import CacheReader, Entry
 from stylize.datasets.tree import RUN_FILES, RUN_FOLDERS
+from stylize.digests import Digests
 from stylize.errors import ConfigurationError
 from stylize.evenplan import EvenPool
 from stylize.export import label_path, picture_path
@@ -64,36 +67,44 @@ class MixPlan:
         Without `styles` the exemplars are the contents of the same splits, whatever the limit. Raises
         `ConfigurationError` when a split is unknown or two outputs would share a name, `FatalError` without exemplars.
         """
-        splits = self._splits(contents)
-        exemplars = _pictures(contents, splits) if styles is None else _pictures(styles, None)
-        listed = {picture: (entry.unit, entry.image) for picture, entry in exemplars}  # all that is kept of a cache
-        pool = ExemplarPool(listed, intra=styles is None)
+        splits, intra = self._splits(contents), styles is None
+        exemplars = Exemplars(_hashed(contents, splits) if styles is None else _hashed(styles, None))
+        wanted = partial(self._wanted, contents, splits, exemplars if intra else None)
+        pool = ExemplarPool(exemplars, intra=intra, in_order=True)
         if self.even:
-            wanted = (picture for picture, _ in islice(_pictures(contents, splits), self.limit))
-            pool = EvenPool(listed, wanted, copies=self.per_image, seed=self.seed, intra=styles is None)
-        rows = self._rows(contents, splits, pool, listed)
-        return build(SCHEMA, _by_unit(_distinct(rows))), len(listed)
+            pictures = (picture for _, picture in wanted())
+            pool = EvenPool(exemplars, pictures, copies=self.per_image, seed=self.seed, intra=intra)
+        images = Digests()
+        work = build(SCHEMA, _by_unit(_checked(self._rows(wanted(), pool), images)))
+        for number in images.repeated():
+            image = next(islice(self._rows(wanted(), pool), number, None))["image"]
+            raise ConfigurationError(f"two outputs would be called {image}: rename the picture that ends so")
+        return work, len(exemplars)
 
-    def _rows(
-        self,
-        contents: CacheReader,
-        splits: frozenset[str],
-        pool: ExemplarPool,
-        listed: Mapping[Picture, tuple[int, str]],
-    ) -> Iterator[dict[str, Any]]:
-        for picture, entry in islice(_pictures(contents, splits), self.limit):
+    def _wanted(
+        self, contents: CacheReader, splits: frozenset[str], exemplars: Exemplars | None
+    ) -> Iterator[tuple[Entry, Picture]]:
+        """Yield the contents; where `exemplars` are the same pictures, their hashes are not read a second time."""
+        hashed = _hashed(contents, splits)
+        if exemplars is not None:
+            entries = (entry for entry in contents.entries() if entry.split in splits)
+            hashed = zip(entries, (exemplar.sha256 for exemplar in exemplars), strict=True)
+        for entry, sha256 in islice(hashed, self.limit):
+            yield entry, Picture(id=entry.id, sha256=sha256)
+
+    def _rows(self, wanted: Iterator[tuple[Entry, Picture]], pool: ExemplarPool[Exemplar]) -> Iterator[dict[str, Any]]:
+        for entry, picture in wanted:
             for k, (exemplar, *spare) in enumerate(pool.draw(picture, self.per_image, self.seed, self.reserve)):
-                unit, image = listed[exemplar]
                 seed = item_seed(self.seed, entry.id, k)
                 yield {
                     "id": entry.id,
                     "k": k,
                     "unit": entry.unit,
                     "exemplar": exemplar.id,
-                    "exemplar_unit": unit,
-                    "exemplar_source": image,
+                    "exemplar_unit": exemplar.unit,
+                    "exemplar_source": exemplar.image,
                     "exemplar_sha256": exemplar.sha256,
-                    "reserve": [{"exemplar": other.id, "exemplar_unit": listed[other][0]} for other in spare],
+                    "reserve": [{"exemplar": other.id, "exemplar_unit": other.unit} for other in spare],
                     "seed": seed,
                     "strength": draw_strength(self.strength, seed),
                     "image": picture_path(entry.image, entry.key, k),
@@ -117,27 +128,25 @@ class MixPlan:
         return wanted
 
 
-def _pictures(cache: CacheReader, splits: frozenset[str] | None) -> Iterator[tuple[Picture, Entry]]:
-    """Yield the pictures of a cache sorted by id, with the hashes that tell copies of one picture."""
+def _hashed(cache: CacheReader, splits: frozenset[str] | None) -> Iterator[tuple[Entry, str]]:
+    """Yield the entries of a cache sorted by id, with the sha256 that tells copies of one picture."""
     with ThreadPoolExecutor(_THREADS, "hashes") as threads:
-        tables = prefetch(threads, lambda unit: cache.columns(unit, _HASHES), range(cache.units), ahead=2 * _THREADS)
+        read = partial(cache.columns, names=_HASHES, keep=False)
+        tables = prefetch(threads, read, range(cache.units), ahead=2 * _THREADS)
         for unit, table in enumerate(tables):
             hashes = dict(zip(table.column("id").to_pylist(), table.column("source_sha256").to_pylist(), strict=True))
             for entry in cache.entries(unit):
                 if splits is None or entry.split in splits:
-                    yield Picture(id=entry.id, sha256=hashes[entry.id]), entry
+                    yield entry, hashes[entry.id]
 
 
-def _distinct(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Pass rows on unless two pictures, or a picture and the run's own records, would share a path."""
-    taken: set[str] = set()
+def _checked(rows: Iterator[dict[str, Any]], images: Digests) -> Iterator[dict[str, Any]]:
+    """Pass rows on and note their pictures; raise when a file and the run's own records would share a path."""
     for row in rows:
         for path in (row["image"], *(label["path"] for label in row["labels"])):
             if path.partition("/")[0] in RUN_FOLDERS or path in RUN_FILES:
                 raise ConfigurationError(f"{path} would lie among the run's own records: rename the dataset's folder")
-        if row["image"] in taken:
-            raise ConfigurationError(f"two outputs would be called {row['image']}: rename the picture that ends so")
-        taken.add(row["image"])
+        images.add(row["image"])
         yield row
 
 

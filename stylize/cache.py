@@ -237,12 +237,16 @@ class CacheReader:
         for index in range(len(table)):
             yield _rows(table.slice(index, 1))[0]
 
-    def columns(self, unit: int, names: tuple[str, ...] | None = None) -> pa.Table:
-        """Return columns of a shard (all without `names`), from memory when they were read lately."""
+    def columns(self, unit: int, names: tuple[str, ...] | None = None, *, keep: bool = True) -> pa.Table:
+        """Return columns of a shard (all without `names`), from memory when they were read lately.
+
+        Who reads every shard once has no use for what they `keep`.
+        """
         table = self._tables.get((unit, names))
         if table is None:
             table = self._read(unit, names)
-            self._tables.put((unit, names), table)
+            if keep:
+                self._tables.put((unit, names), table)
         return table
 
     def _find(self, id: str, unit: int | None, names: tuple[str, ...] | None) -> tuple[pa.Table, int]:

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stylize.errors import FatalError
-from stylize.plan import ExemplarPool, Picture, item_seed
+from stylize.plan import ExemplarPool, P, Picture, item_seed
 
 _DEALS = 8  # tries at a deal without a fault; the first nearly always is one
 _OWN = 1000  # how much worse a picture's own exemplar is than one that it has already
 
 
-class EvenPool(ExemplarPool):
+class EvenPool(ExemplarPool[P]):
     """A pool whose exemplars are used equally often over all copies of all contents: the numbers differ by one at most.
 
     Copies of one file count as one exemplar. As in any pool no picture gets itself, even where evenness must suffer for
@@ -23,13 +23,13 @@ class EvenPool(ExemplarPool):
     """
 
     def __init__(
-        self, exemplars: Iterable[Picture], contents: Iterable[Picture], *, copies: int, seed: int, intra: bool
+        self, exemplars: Iterable[P], contents: Iterable[Picture], *, copies: int, seed: int, intra: bool
     ) -> None:
         super().__init__({exemplar.identity: exemplar for exemplar in sorted(exemplars)}.values(), intra=intra)
         self._asked = copies, seed
         self._hands = self._deal(contents, copies, seed)
 
-    def choose(self, content: Picture, copies: int, seed: int) -> list[Picture]:
+    def choose(self, content: Picture, copies: int, seed: int) -> list[P]:
         """Return what was dealt to a content; copies and seed must be those of the deal."""
         if (copies, seed) != self._asked or content.id not in self._hands:
             raise ValueError(f"{content.id} with {copies} copies and seed {seed} is not what was dealt for")

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Generic, TypeVar
 
 from stylize.errors import FatalError
 
@@ -36,24 +37,30 @@ def item_seed(seed: int, content_id: str, k: int) -> int:
     return int.from_bytes(digest.digest(), "little") >> 1
 
 
-class ExemplarPool:
+P = TypeVar("P", bound=Picture)
+
+
+class ExemplarPool(Generic[P]):
     """The exemplars of one run, sorted by id so that the order in which they were listed cannot matter.
 
     `intra` says that contents and exemplars come from the same dataset: then equal ids are the same picture. In an
     extra-source pool ids are names of another dataset and only equal bytes make a picture its own exemplar.
+
+    A sequence that is `in_order` already is used as it is and not held a second time.
     """
 
-    def __init__(self, exemplars: Iterable[Picture], *, intra: bool) -> None:
-        self.exemplars: Sequence[Picture] = sorted(exemplars)
+    def __init__(self, exemplars: Iterable[P], *, intra: bool, in_order: bool = False) -> None:
+        self.exemplars: Sequence[P]
+        self.exemplars = exemplars if in_order and isinstance(exemplars, Sequence) else sorted(exemplars)
         self.intra = intra
 
-    def choose(self, content: Picture, copies: int, seed: int) -> list[Picture]:
+    def choose(self, content: Picture, copies: int, seed: int) -> list[P]:
         """Return one exemplar for each of the copies 0..copies-1 of a content picture.
 
         No exemplar is the content picture itself; the copies get different exemplars until all are used, then a new
         round begins. Copy k does not depend on how many copies follow it. Raises FatalError when none is left.
         """
-        chosen: list[Picture] = []
+        chosen: list[P] = []
         used: set[str] = set()
         for k in range(copies):
             number = item_seed(seed, content.id, k)
@@ -67,13 +74,13 @@ class ExemplarPool:
             chosen.append(exemplar)
         return chosen
 
-    def draw(self, content: Picture, copies: int, seed: int, reserve: int = 0) -> list[list[Picture]]:
+    def draw(self, content: Picture, copies: int, seed: int, reserve: int = 0) -> list[list[P]]:
         """Return for each copy its exemplar, as `choose` does, and up to `reserve` further ones to take in its place.
 
         The reserve is found on a walk of its own copy. It shares none with the copies before, nor with their reserves,
         unless there are no others; it holds each picture once and changes no exemplar.
         """
-        drawn: list[list[Picture]] = []
+        drawn: list[list[P]] = []
         used: set[str] = set()
         spare: set[str] = set()
         for k, exemplar in enumerate(self.choose(content, copies, seed)):
@@ -86,7 +93,7 @@ class ExemplarPool:
             drawn.append([exemplar, *kept])
         return drawn
 
-    def _walk(self, content: Picture, number: int, without: set[str]) -> Iterator[Picture]:
+    def _walk(self, content: Picture, number: int, without: set[str]) -> Iterator[P]:
         """Yield the allowed exemplars on a walk that visits every exemplar once."""
         count = len(self.exemplars)
         if count == 0:
@@ -115,7 +122,7 @@ def exemplar_for(content_id: str, k: int, exemplar_ids: Iterable[str], seed: int
     return pool.choose(Picture(id=content_id), k + 1, seed)[k].id
 
 
-def _distinct(pictures: Iterable[Picture]) -> Iterator[Picture]:
+def _distinct(pictures: Iterable[P]) -> Iterator[P]:
     seen: set[str] = set()
     for picture in pictures:
         if picture.identity not in seen:
