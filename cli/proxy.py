@@ -57,6 +57,14 @@ def command() -> None:
 @mix.method
 @mix.strength
 @mix.layers
+@click.option(
+    "--min-content-score",
+    metavar="X",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Draw copies that show less of their scene (0-1) again with other exemplars, at the cost of evenness. 0: off.",
+)
 @mix.size
 @options.seed
 @options.batch_size(8)
@@ -77,17 +85,16 @@ def build(cache: str, out: str, **more: Any) -> int:
     `report` know it. The same command goes on after an interruption; other names add targets.
     """
     from cli.console import listening
-    from cli.summaries import failures
+    from cli.summaries import count, failures
     from pipelines.proxy import describe, proxy_build
 
     with listening() as tell:
         summary = proxy_build(cache, out, on_event=tell, **more)
-    click.echo(f"{summary.url}: {len(summary.targets)} proxy sets")
+    click.echo(f"{summary.url}: {count(len(summary.targets), 'proxy set')}")
     for line in (*describe(summary), *(line for one in summary.targets.values() for line in failures(one))):
         click.echo(f"  {line}")
-    click.echo(
-        f"next: predict {summary.url}/NAME with each model, then stylize proxy rank {out} --predictions MODEL=DIR"
-    )
+    usage = f"stylize proxy rank {out} --predictions MODEL=DIR"
+    click.echo(f"next: predict the pictures in {summary.url}/NAME with each model, then {usage}")
     return summary.exit_code
 
 
@@ -166,8 +173,11 @@ command.add_command(rank)
 
 
 def _lines(ranking: ProxyRanking) -> Iterator[str]:
+    from cli.summaries import count
+
     contents = ranking.average.contents
-    yield f"{ranking.url}: {len(ranking.models)} models on proxies of {', '.join(ranking.targets)}, {contents} contents"
+    models = count(len(ranking.models), "model")
+    yield f"{ranking.url}: {models} on proxies of {', '.join(ranking.targets)}, {count(contents, 'content')}"
     columns = {name: one.score for name, one in ranking.targets.items() if len(ranking.targets) > 1}
     if ranking.real_average is not None:
         columns["real"] = ranking.real_average.score
@@ -204,10 +214,9 @@ def _agreement(title: str, agreement: Agreement) -> Iterator[str]:
     regret = agreement.regret
     yield f"  {title}, {agreement.models} models: Spearman {_estimate(agreement.spearman)}"
     yield f"    Kendall tau-b {_estimate(agreement.kendall)}, Pearson {_estimate(agreement.pearson)}"
-    yield (
-        f"    regret of choosing {agreement.chosen}: {100 * regret.value:.1f} points "
-        f"({'the best' if agreement.chosen == agreement.best else f'the best is {agreement.best}'})"
-    )
+    best = "which is the best" if agreement.chosen == agreement.best else f"the best is {agreement.best}"
+    span = "" if math.isnan(regret.pictures[0]) else f" ({_span(*regret.pictures)} over pictures)"
+    yield f"    regret of choosing {agreement.chosen}: {100 * regret.value:.1f} points{span}; {best}"
 
 
 def _estimate(estimate: Estimate) -> str:

@@ -55,6 +55,7 @@ def proxy_build(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    min_content_score: float = 0.0,
     size: str = "source",
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
@@ -82,6 +83,8 @@ def proxy_build(
         split, limit: which contents; the exemplars are all that a target's cache holds.
         dataset, model, per_image, method, strength, layers, size, seed, batch_size, device, engine, address, workers,
             gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for `mix`, for every target.
+        min_content_score: as for `mix`, but off by default: a picture drawn again has another exemplar than it was
+            dealt, which costs evenness and makes a proxy of thick fog easier than it should be.
         overwrite: remove an earlier build in `out` first, with all of its targets.
 
     Raises:
@@ -92,7 +95,7 @@ def proxy_build(
     storage = Storage(out, storage_options)
     contents = CacheReader(Storage(cache, storage_options))
     what: dict[str, Any] = {"split": split, "limit": limit, "per_image": per_image, "method": method, "layers": layers}
-    what |= {"size": size, "seed": seed, "strength": strength}
+    what |= {"size": size, "seed": seed, "strength": strength, "min_content_score": min_content_score}
     record = _record(contents, what, dataset, on_event)
     record["targets"] = _earlier_targets(storage, record, overwrite=overwrite)
     summaries = {}
@@ -224,7 +227,8 @@ def _label_kinds(
             "a proxy set needs the cache of a labelled dataset, such as --split val of it"
         )
     if without:
-        on_event(Note(text=f"{count(without, 'content')} without labels: they are stylized and never scored"))
+        which = "which is" if without == 1 else "which are"
+        on_event(Note(text=f"{count(without, 'content')} without labels, {which} stylized and never scored"))
     return dict(sorted(kinds.items()))
 
 

@@ -8,6 +8,8 @@ from stylize.agreement import Agreement, Estimate
 from stylize.rankplot import Interval, Row, Scatter
 from stylize.spelling import count
 
+_NAMED = 4  # targets that fit into the title
+
 
 def draw(ranking: ProxyRanking) -> bytes:
     """Return the SVG file of a ranking."""
@@ -21,6 +23,8 @@ def draw(ranking: ProxyRanking) -> bytes:
         for one in ranking.average.standings
     ]
     models, targets = count(len(rows), "model"), ", ".join(ranking.targets)
+    if len(ranking.targets) > _NAMED:
+        targets = count(len(ranking.targets), "target")
     contents = count(ranking.average.contents, "content")
     subtitle = f"Lines: {100 * ranking.confidence:g} % intervals over {contents}. Shading: models that are tied."
     return rankplot.draw(f"{models} on proxies of {targets}", subtitle, rows, _scatters(ranking))
@@ -53,6 +57,7 @@ def _scatter(
         f"Spearman {_estimate(agreement.spearman)}",
         f"Kendall {_estimate(agreement.kendall)}, Pearson {_estimate(agreement.pearson)}",
         f"{regret}, {agreement.best}" if agreement.chosen != agreement.best else f"chooses {agreement.best}, the best",
+        f"In brackets: {100 * ranking.confidence:g} % intervals over models.",
     ]
     return Scatter(title=title, across=across, up="real mean IoU, %", points=points, remarks=remarks)
 

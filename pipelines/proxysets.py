@@ -91,7 +91,9 @@ def in_common(counted: Mapping[str, Counted], on_event: Callable[[Event], None])
     shared = sorted(set.intersection(*(set(one.contents) for one in counted.values())))
     largest = max(len(one.contents) for one in counted.values())
     if len(shared) < largest:
-        on_event(Note(text=f"{count(largest - len(shared), 'content')} failed in some target and are left out of all"))
+        verb = "is" if largest - len(shared) == 1 else "are"
+        text = f"{count(largest - len(shared), 'content')} failed in some target and {verb} left out of all"
+        on_event(Note(text=text))
     return {name: _only(one, shared) for name, one in counted.items()}
 
 

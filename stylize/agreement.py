@@ -84,10 +84,16 @@ def lead(
     first, second = (
         _Pairs(scores, truth, resamples=resamples, seed=seed, confidence=confidence) for scores in (judge, other)
     )
-    value, pictures, models = (
-        one - two for one, two in zip(first.samples(measure), second.samples(measure), strict=True)
+    (value, pictures, models), (other_value, other_pictures, other_models) = (
+        pairs.samples(measure) for pairs in (first, second)
     )
-    return Estimate(value=float(value), pictures=interval(pictures, confidence), models=interval(models, confidence))
+    rows = min((len(samples) for samples in (pictures, other_pictures) if len(samples)), default=0)
+    difference = _filled(pictures, value, rows) - _filled(other_pictures, other_value, rows)
+    return Estimate(
+        value=float(value - other_value),
+        pictures=interval(difference, confidence),
+        models=interval(models - other_models, confidence),
+    )
 
 
 def pearson(x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
@@ -151,6 +157,11 @@ class _Pairs:
             for side, scores in zip(sides, (self.judge, self.truth), strict=True)
         )
         return _by_row(measure, judge, truth)
+
+
+def _filled(samples: Floats, value: Floats, rows: int) -> Floats:
+    """Return the first samples; where there are none the measure is known only as it is."""
+    return samples[:rows] if len(samples) else np.full(rows, value)
 
 
 def _by_row(measure: Coefficient, judge_RM: Floats, truth_RM: Floats) -> Floats:

@@ -10,14 +10,14 @@ from stylize.markup import Child, Html, join, tag
 
 # Scores go in as shares and are shown in percent; a place on paper is in pixels of an SVG of this width.
 WIDTH, EDGE = 960, 24
-NAMES, RANKS = 250, 96  # left and right of the ladder
+NAMES, RANKS = 264, 96  # left and right of the ladder
 ROW, SIDE, GAP = 28, 340, 64  # height of a row, side and distance of scatter plots
 RADIUS = 9
 INK, SOFT, LINE, STRIPE, ACCENT = "#1d1f24", "#5d626c", "#dcdcd6", "#f2f2ee", "#2f6fd0"
 # Told apart by everybody (Okabe and Ito, Color universal design, 2008).
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d31", "#999999")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_LONGEST = 30  # letters of a name
+_LONGEST = 28  # letters of a name
 _TICKS = 6
 
 Interval = tuple[float, float, float]
@@ -171,7 +171,7 @@ def _stripe(y: float) -> Html:
 
 
 def _numbered(x: float, y: float, number: int) -> Html:
-    circle = tag("circle", cx=_n(x), cy=_n(y), r=str(RADIUS), fill=ACCENT, stroke="#ffffff")
+    circle = tag("circle", cx=_n(x), cy=_n(y), r=str(RADIUS), fill=ACCENT, fill_opacity="0.85", stroke="#ffffff")
     return join(circle, _text(x, y + 4, str(number), size=11, colour="#ffffff", anchor="middle", weight="600"))
 
 

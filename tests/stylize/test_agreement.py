@@ -114,3 +114,15 @@ def test_the_lead_of_one_judge_over_another() -> None:
     assert found.models[0] > 0
     assert lead(good, good, truth).models == (0, 0)
     assert lead(bad, good, truth, coefficient=kendall).value < 0
+
+
+def test_the_lead_over_a_judge_of_whom_only_scores_are_known() -> None:
+    names = "abcdef"
+    truth = known({name: 0.1 * n for n, name in enumerate(names)})
+    other = known({name: -0.1 * n for n, name in enumerate(names)})
+    judge = sampled([0.1 * n for n in range(6)], 0.05, models=names)
+    found = lead(judge, other, truth)
+    assert found.value == pytest.approx(2)
+    assert 1.5 < found.pictures[0] < found.pictures[1] <= 2
+    assert lead(other, judge, truth).pictures == pytest.approx((-found.pictures[1], -found.pictures[0]))
+    assert np.isnan(lead(truth, other, truth).pictures).all()
