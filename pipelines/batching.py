@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from pipelines.flow import Cores, Crew, cores
 from stylize.errors import FatalError
+
+PASSES_BESIDE = 3  # batches in hand beside the one that an accelerator computes: filled, packed, measured
 
 
 class Batching:
@@ -18,18 +20,23 @@ class Batching:
     `with batching.gate: ...` lets as many passes compute at once as make sense: one on a GPU, one per core on a CPU.
     There each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
     last bits of its sums, depend on the number of threads: a shard would differ from one machine to the next. Cores are
-    kept busy by several units in flight. Beside a GPU too, PyTorch has one thread per thread of ours: colour maps are
-    fitted on several of these at once. `close` gives the process its number of threads back.
+    kept busy by several batches in hand, `crew` being the threads for these, and by several units in flight. Beside a
+    GPU too, PyTorch has one thread per thread of ours: colour maps are fitted on several of these at once. `close`
+    gives the process its number of threads back.
     """
 
     def __init__(self, size: int, device: torch.device) -> None:
         self.size = size
-        self.gate = threading.BoundedSemaphore((os.cpu_count() or 1) if device.type == "cpu" else 1)
+        on_cpu = device.type == "cpu"
+        self.gate = threading.BoundedSemaphore(cores() if on_cpu else 1)
+        self.cores = Cores(cores()) if on_cpu else None  # beside a GPU the threads that read and write decide
+        self.crew = Crew(cores() if on_cpu else 1 + PASSES_BESIDE, "pass")
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
 
     def close(self) -> None:
-        """Let PyTorch use as many threads as before."""
+        """End the threads, and let PyTorch use as many as before."""
+        self.crew.shutdown()
         torch.set_num_threads(self._threads)
 
     def __call__(self, function: Callable[..., tuple[Tensor, ...]], *batch: Tensor) -> tuple[Tensor, ...]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +14,7 @@ from torch import Tensor
 from pipelines import commits, figures
 from pipelines.batching import Batching
 from pipelines.commits import Commit
-from pipelines.flow import Stopwatch, prefetch
+from pipelines.flow import AHEAD, Crew, Stopwatch, io_threads, prefetch
 from pipelines.intake import Picture, load_picture
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList, chunks
@@ -81,17 +79,17 @@ class Inverter:
         if self._bundle.sha256 != spec.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or use another cache")
         self._work = WorkList(spec.cache.read(INPUTS))
-        self._pool = ThreadPoolExecutor(spec.io_threads or min(8, 2 + (os.cpu_count() or 1)), "decode")
+        self._crew = Crew(spec.io_threads or io_threads(), "decode")
         self._batching = Batching(spec.batch_size, self._bundle.device)
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.shutdown()
+        self._crew.shutdown()
         self._batching.close()
 
     def run(self, unit: Unit) -> Outcome:
         """Make a shard and its commit record; with `unit.retry` only the rows that failed before."""
-        watch, begun = Stopwatch(), time.time()
+        watch, begun = Stopwatch(self._batching.cores), time.time()
         inputs = self._work.rows(unit.index)
         kept = self._kept(unit, watch) if unit.retry else {}
         made, failures = self._make(inputs, kept, watch)
@@ -127,14 +125,17 @@ class Inverter:
         def load(row: Mapping[str, Any]) -> Picture | Failure | None:
             return None if row["id"] in kept else self._load(row, watch)
 
-        # One batch is packed on a thread while the next one is in the model, so that the model never waits for it.
-        loaded = prefetch(self._pool, load, inputs, ahead=2 * self.spec.batch_size)
-        inverted = (self._invert(batch, watch) for batch in chunks(loaded, self.spec.batch_size))
-        for batch in prefetch(self._pool, lambda batch: self._pack(batch, watch), inverted, ahead=2):
-            for item in (*batch.failures, *self._rows(batch, watch)):
+        def make(batch: Sequence[Picture | Failure | None]) -> list[CacheRow | Failure]:
+            return self._rows(self._pack(self._invert(batch, watch), watch), watch)
+
+        # Several batches in hand: while one is packed the next one is in the model, which never waits for it.
+        loaded = prefetch(self._crew.turn(), load, inputs, ahead=AHEAD * self.spec.batch_size)
+        batches = chunks(loaded, self.spec.batch_size)
+        for items in prefetch(self._batching.crew.turn(), make, batches, ahead=AHEAD):
+            for item in items:
                 if isinstance(item, Failure):
                     failures.append(item)
-                elif isinstance(item, CacheRow):
+                else:
                     made[item.id] = item
         return made, tuple(sorted(failures, key=lambda failure: failure.id))
 
@@ -169,16 +170,17 @@ class Inverter:
             batch.noise = [self._restore(batch.packed, index) for index in range(len(batch.noise))]
         return batch
 
-    def _rows(self, batch: Batch, watch: Stopwatch) -> list[CacheRow]:
-        """Measure the reconstruction from what is stored, and return the rows of a batch."""
+    def _rows(self, batch: Batch, watch: Stopwatch) -> list[CacheRow | Failure]:
+        """Measure the reconstruction from what is stored, and return the rows and failures of a batch."""
         if not batch.packed:
-            return []
+            return [*batch.failures]
         with self._batching.gate, watch("model"):
             (psnr_B,) = self._batching(self._quality, batch.images_BCHW, batch.ws_BLD, *batch.noise)
-        return [
+        rows = (
             _row(batch.pictures[place], batch.ws_BLD[place], packed, float(psnr_B[place]), float(batch.plain_B[place]))
             for place, packed in batch.packed.items()
-        ]
+        )
+        return [*batch.failures, *rows]
 
     def _encode(self, images_BCHW: Tensor) -> tuple[Tensor, ...]:
         """Return codes, noise maps and the PSNR of their reconstruction."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pipelines.batching import Batching
-from pipelines.flow import Stopwatch, prefetch
+from pipelines.flow import AHEAD, Stopwatch, Turn, prefetch
 from pipelines.mixguard import Copy, Draw, reference
 from pipelines.mixwork import (
     MixWorker,
@@ -120,6 +120,7 @@ class Mixer(MixWorker):
         if self._bundle.sha256 != self._cache.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or invert again with it")
         self._batching = Batching(spec.batch_size, self._bundle.device)
+        self._cores = self._batching.cores
 
     def close(self) -> None:
         """Stop the threads."""
@@ -140,9 +141,14 @@ class Mixer(MixWorker):
         def finish(item: Synthesis | Failure) -> Making | Failure:
             return item if isinstance(item, Failure) else self._finish(item, watch)
 
-        loaded = prefetch(self._pool, load, groups, ahead=2 * self.spec.batch_size)
+        def synthesise(batch: Sequence[Content | Failure | None]) -> list[Synthesis | Failure]:
+            return self._synthesise(batch, watch)
+
+        turn, size = self._crew.turn(), self.spec.batch_size
+        loaded = prefetch(turn, load, groups, ahead=AHEAD * size)
+        batches = prefetch(self._batching.crew.turn(), synthesise, chunks(loaded, size), ahead=AHEAD)
         refused: list[Making] = []
-        for item in prefetch(self._pool, finish, self._synthesise(loaded, watch), ahead=self.spec.batch_size):
+        for item in prefetch(turn, finish, chain.from_iterable(batches), ahead=size):
             if isinstance(item, Failure):
                 yield item
             elif item.open:
@@ -150,9 +156,9 @@ class Mixer(MixWorker):
             else:
                 yield item.close()
             if len(refused) == self.spec.batch_size:  # they hold noise maps, and must not pile up
-                yield from self._redraw(refused, watch)
+                yield from self._redraw(refused, turn, watch)
                 refused = []
-        yield from self._redraw(refused, watch)
+        yield from self._redraw(refused, turn, watch)
 
     def _load(self, rows: Sequence[Row], cached: CacheRow, watch: Stopwatch) -> Content | Failure:
         try:
@@ -180,24 +186,24 @@ class Mixer(MixWorker):
             labels=labels,
         )
 
-    def _synthesise(
-        self, loaded: Iterator[Content | Failure | None], watch: Stopwatch
-    ) -> Iterator[Synthesis | Failure]:
-        """Yield contents with their syntheses, and failures as they come, batch by batch."""
-        for batch in chunks(loaded, self.spec.batch_size):
-            yield from (item for item in batch if isinstance(item, Failure))
-            contents = [item if isinstance(item, Content) else None for item in batch]
-            present = [content for content in contents if content is not None]
-            if not present:
-                continue
-            filled = [content or present[0] for content in contents]
-            filled += [present[0]] * (self.spec.batch_size - len(filled))
-            with self._batching.gate, watch("model"):
-                base_BCHW, *styled = self._render(filled)
-            for place, content in enumerate(contents):
-                if content is not None:
-                    styled_KCHW = torch.stack([copy_BCHW[place] for copy_BCHW in styled])
-                    yield Synthesis(content=content, place=place, base_CHW=base_BCHW[place], styled_KCHW=styled_KCHW)
+    def _synthesise(self, batch: Sequence[Content | Failure | None], watch: Stopwatch) -> list[Synthesis | Failure]:
+        """Return the contents of a batch with their syntheses, after what failed."""
+        found: list[Synthesis | Failure] = [item for item in batch if isinstance(item, Failure)]
+        contents = [item if isinstance(item, Content) else None for item in batch]
+        present = [content for content in contents if content is not None]
+        if not present:
+            return found
+        filled = [content or present[0] for content in contents]
+        filled += [present[0]] * (self.spec.batch_size - len(filled))
+        with self._batching.gate, watch("model"):
+            base_BCHW, *styled = self._render(filled)
+        for place, content in enumerate(contents):
+            if content is not None:
+                styled_KCHW = torch.stack([copy_BCHW[place] for copy_BCHW in styled])
+                found.append(
+                    Synthesis(content=content, place=place, base_CHW=base_BCHW[place], styled_KCHW=styled_KCHW)
+                )
+        return found
 
     def _render(self, contents: Sequence[Content]) -> list[Tensor]:
         """Return the pictures of a batch in their own style, then in that of each copy's exemplar."""
@@ -231,7 +237,7 @@ class Mixer(MixWorker):
             self._offer(making, copy, styled_CHW, source_HWC, watch)
         return making
 
-    def _redraw(self, refused: Sequence[Making], watch: Stopwatch) -> Iterator[Written]:
+    def _redraw(self, refused: Sequence[Making], turn: Turn, watch: Stopwatch) -> Iterator[Written]:
         """Draw the refused copies with one exemplar of their reserves after the other, and yield their contents."""
 
         def finish(redraw: tuple[Making, Copy, Tensor]) -> None:
@@ -241,7 +247,7 @@ class Mixer(MixWorker):
         while redraws := [(making, copy) for making in refused for copy in making.open]:
             for batch in _by_place(redraws, self.spec.batch_size):
                 styled = self._render_again(batch, watch)
-                list(self._pool.map(finish, styled))
+                list(prefetch(turn, finish, styled, ahead=self.spec.batch_size))
         yield from (making.close() for making in refused)
 
     def _render_again(self, batch: Sequence[Redraw | None], watch: Stopwatch) -> list[tuple[Making, Copy, Tensor]]:

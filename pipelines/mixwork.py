@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
 from pipelines import commits, figures, provenance
 from pipelines.commits import Commit, FileRecord
-from pipelines.flow import Stopwatch
+from pipelines.flow import Cores, Crew, Stopwatch, cores, io_threads
 from pipelines.mixguard import Copy, tally, without_most_pictures
 from pipelines.mixplan import PLAN
 from pipelines.provenance import Row
@@ -95,8 +93,9 @@ class MixWorker(ABC):
     def __init__(self, spec: MixWorkSpec) -> None:
         self._common = spec
         self._work = WorkList(spec.out.read(PLAN))
-        self._threads = spec.io_threads or min(8, 2 + (os.cpu_count() or 1))
-        self._pool = ThreadPoolExecutor(self._threads, "mix")
+        self._threads = spec.io_threads or io_threads()
+        self._crew = Crew(self._threads, "mix")
+        self._cores: Cores | None = Cores(cores())  # that computing stages share
 
     @abstractmethod
     def pictures(
@@ -106,11 +105,11 @@ class MixWorker(ABC):
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.shutdown()
+        self._crew.shutdown()
 
     def run(self, unit: Unit) -> Outcome:
         """Make the pictures of a unit, its provenance and its commit record; with `unit.retry` only what failed."""
-        watch, begun = Stopwatch(), time.time()
+        watch, begun = Stopwatch(self._cores), time.time()
         groups = [rows for _, rows in by_content(self._work.rows(unit.index), "id")]
         made = self._kept(unit, watch) if unit.retry else {}
         failures = []

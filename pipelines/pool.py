@@ -18,6 +18,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError, RayTaskEr
 from pipelines.cluster import CPUS
 from pipelines.deaths import one_line
 from pipelines.fingerprint import versions
+from pipelines.flow import limit_cores
 from pipelines.units import Outcome, Unit, Worker, WorkerSpec
 from stylize.errors import FatalError, NotFound, StylizeError, TransientError
 
@@ -42,6 +43,7 @@ class Host:
     def __init__(self, gpus: float) -> None:
         if not gpus:  # Ray is about to stop hiding them; read when CUDA is first used, so not too late
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
+            limit_cores(CPUS)  # the other cores are other workers'; beside a GPU all lend a hand
         self._worker: Worker | None = None
 
     def start(self, spec: WorkerSpec) -> Greeting | Exception:

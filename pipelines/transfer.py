@@ -86,7 +86,7 @@ class Transferer(MixWorker):
                 return Failure(id=rows[0]["id"], kind="bad-input", reason=error.reason)
 
         wanted = [rows for rows in groups if rows[0]["id"] not in kept]
-        return prefetch(self._pool, make, wanted, ahead=self._threads)
+        return prefetch(self._crew.turn(), make, wanted, ahead=self._threads)
 
     def _make(self, rows: Sequence[Row], noted: Noted, watch: Stopwatch) -> Written:
         """Read a content, and write its copies with their labels."""
