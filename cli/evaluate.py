@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,9 @@ from cli import options
 
 if TYPE_CHECKING:
     from pipelines.evaluate_segmentation import SegmentationScore
+    from pipelines.evaluate_stylization import StylizationScore
     from pipelines.evaluation import Evaluation
+    from stylize.evaluation.tables import Distribution
 
 json_file = click.option("--json", metavar="FILE", help="Write the result to this file or URL as well.")
 csv_file = click.option("--csv", metavar="FILE", help="Write a table of one row per picture to this file or URL.")
@@ -61,9 +63,150 @@ reading = options.combined(
 )
 
 
-@click.group("evaluate", epilog="\b\nExamples:\n  stylize evaluate segmentation predictions ~/data/camvid --split val")
+EXAMPLES = """\b
+Examples:
+  stylize evaluate reconstruction cache
+  stylize evaluate stylization stylized --csv by-picture.csv
+  stylize evaluate segmentation predictions ~/data/camvid --split val
+"""
+# measure -> its name on the screen and the digits of its figures
+MEASURES = {
+    "mse": ("mean squared error", 4),
+    "psnr": ("PSNR, dB", 2),
+    "ssim": ("SSIM", 3),
+    "lpips_vgg": ("LPIPS, VGG", 3),
+    "efficientnet_distance": ("EfficientNet distance", 3),
+    "content_score": ("content score of the guard", 3),
+    "structure": ("structure kept", 3),
+    "edges": ("edges kept", 3),
+    "agreement": ("segmenter agrees", 3),
+    "colour_content": ("colours: content to exemplar, Lab", 2),
+    "colour_output": ("colours: output to exemplar, Lab", 2),
+    "colour_reached": ("colours: share of the way", 3),
+    "features_content": ("features: content to exemplar", 3),
+    "features_output": ("features: output to exemplar", 3),
+    "features_reached": ("features: share of the way", 3),
+}
+COLUMNS = {"mean": "mean", "p05": "5 %", "p50": "median", "p95": "95 %"}
+WIDTH = 36
+
+
+@click.group("evaluate", epilog=EXAMPLES)
 def command() -> None:
     """Measure reconstructions, stylized pictures and segmentations."""
+
+
+@options.command(
+    "reconstruction",
+    "stylize evaluate reconstruction cache",
+    "stylize evaluate reconstruction cache --lpips-trunk vgg16-397923af.pth --csv by-picture.csv",
+    "stylize evaluate reconstruction s3://bucket/cache --split val --limit 500 --json reconstruction.json",
+)
+@click.argument("cache", metavar="CACHE")
+@click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
+@click.option("--model", metavar="BUNDLE", help="Where the cache's model bundle is now.  [default: where it was]")
+@options.split
+@options.limit
+@click.option(
+    "--lpips-trunk",
+    metavar="FILE",
+    help="VGG16 weights for LPIPS, vgg16-397923af.pth.  [default: the distance of EfficientNet-Lite0 features]",
+)
+@click.option(
+    "--inception",
+    metavar="FILE",
+    help="The network that FID is defined with, inception-2015-12-05.pt.  [default: a Frechet distance on "
+    "EfficientNet-Lite0 features, which is no FID]",
+)
+@options.batch_size(8)
+@options.device
+@json_file
+@csv_file
+@options.max_failures
+@options.storage_options
+def reconstruction(cache: str, **more: Any) -> int:
+    """Compare the pictures of a cache with what the model makes of their codes and noise maps.
+
+    CACHE is what `invert` wrote. Gives mean squared error, PSNR, SSIM and a perceptual distance of each picture, at the
+    size of the model, and the Frechet distance between all pictures and all reconstructions.
+    """
+    from cli.console import listening
+    from pipelines.evaluate_reconstruction import evaluate_reconstruction
+
+    with listening() as tell:
+        score = evaluate_reconstruction(cache, on_event=tell, **more)
+    height, width = score.size
+    click.echo(f"{score.cache}: {score.pictures} pictures against their reconstructions at {width}x{height}")
+    _show_measures(score.measures)
+    distances = [f"Frechet distance of the sets: {value:.1f} ({name})" for name, value in score.frechet.items()]
+    return _end(score, *distances)
+
+
+@options.command(
+    "stylization",
+    "stylize evaluate stylization stylized",
+    "stylize evaluate stylization stylized --limit 200 --csv by-picture.csv",
+    "stylize evaluate stylization stylized --predictions-before day-predictions --predictions-after predictions",
+)
+@click.argument("out", metavar="OUT")
+@click.option("--dataset", metavar="DATASET", help="Where the contents' dataset is now.  [default: where it was]")
+@click.option("--exemplars", metavar="DATASET", help="Where the exemplars' dataset is now.  [default: where it was]")
+@click.option(
+    "--predictions-before",
+    metavar="DIR",
+    help="A segmenter's label pictures of the contents, to compare with --predictions-after.  [default: no comparison]",
+)
+@click.option(
+    "--predictions-after",
+    metavar="DIR",
+    help="The same segmenter's label pictures of the outputs.  [default: no comparison]",
+)
+@options.limit
+@options.batch_size(8)
+@options.device
+@json_file
+@csv_file
+@options.max_failures
+@options.storage_options
+def stylization(out: str, **more: Any) -> int:
+    """Measure what stylized pictures kept of their contents, and how far they came towards their exemplars.
+
+    OUT is what `mix` wrote, by whatever method. Kept: structure, edges, the guard's content score, and on request what
+    a segmenter sees. Reached: the share of the way from the content to the exemplar, in colours and in network
+    features, picture by picture, and the Frechet distance of the whole sets to the exemplars.
+    """
+    from cli.console import listening
+    from pipelines.evaluate_stylization import evaluate_stylization
+
+    with listening() as tell:
+        score = evaluate_stylization(out, on_event=tell, **more)
+    height, width = score.size
+    click.echo(f"{score.out}: {score.pictures} pictures against contents and exemplars at {width}x{height}")
+    _show_measures(score.measures)
+    return _end(score, *_style(score))
+
+
+def _style(score: StylizationScore) -> list[str]:
+    from stylize.evaluation.features import Backbone
+
+    shares = ", ".join(f"{_percent(share)} in {kind}" for kind, share in score.reached.items())
+    lines = [f"style reached, of the mean distances: {shares}"]
+    if score.frechet:
+        content, output = score.frechet["content"], score.frechet["output"]
+        lines.append(f"Frechet distance to the exemplars: {content:.1f} before, {output:.1f} after ({Backbone.name})")
+    if score.agreement is not None:
+        same, iou = _percent(score.agreement.accuracy()), _percent(score.agreement.mean_iou())
+        lines.append(f"segmenter: {same} of the pixels as before, mean IoU of before and after {iou}")
+    return lines
+
+
+def _show_measures(measures: Mapping[str, Distribution]) -> None:
+    click.echo("  " + " " * WIDTH + "".join(f"{title:>9}" for title in COLUMNS.values()))
+    for name, values in measures.items():
+        title, digits = MEASURES[name]
+        figures = values.as_dict()
+        cells = (figures[column] for column in COLUMNS)
+        click.echo(f"  {title:{WIDTH}}" + "".join("        -" if x is None else f"{x:9.{digits}f}" for x in cells))
 
 
 @options.command(
@@ -130,4 +273,5 @@ def _cell(share: float) -> str:
     return "     -" if math.isnan(share) else f"{100 * share:6.1f}"
 
 
-command.add_command(segmentation)
+for _member in (reconstruction, stylization, segmentation):
+    command.add_command(_member)

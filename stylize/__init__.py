@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelines.demo import demo
+    from pipelines.evaluate_reconstruction import evaluate_reconstruction
     from pipelines.evaluate_segmentation import evaluate_segmentation
+    from pipelines.evaluate_stylization import evaluate_stylization
     from pipelines.invert import invert
     from pipelines.mix import mix
     from pipelines.proxy import proxy_build
@@ -43,7 +45,9 @@ _HOMES = {
     "convert": "stylize.models.convert",
     "demo": "pipelines.demo",
     "diagnose": "stylize.datasets.doctor",
+    "evaluate_reconstruction": "pipelines.evaluate_reconstruction",
     "evaluate_segmentation": "pipelines.evaluate_segmentation",
+    "evaluate_stylization": "pipelines.evaluate_stylization",
     "invert": "pipelines.invert",
     "load_bundle": "stylize.models.bundle",
     "load_generator": "stylize.models.bundle",
@@ -73,7 +77,9 @@ __all__ = [
     "convert",
     "demo",
     "diagnose",
+    "evaluate_reconstruction",
     "evaluate_segmentation",
+    "evaluate_stylization",
     "invert",
     "load_bundle",
     "load_generator",

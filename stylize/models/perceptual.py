@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,13 @@ class FeatureDistance(nn.Module):
         """Return the distances `[B]` of pictures `[B, 3, H, W]` in [-1, 1]; gradients flow to the first only."""
         with torch.no_grad():
             targets = self.features(b_BCHW)
-        pairs = zip(self.features(a_BCHW), targets, strict=True)
-        return torch.stack([(_unit(a) - _unit(b)).square().sum(dim=1).mean(dim=(1, 2)) for a, b in pairs]).mean(dim=0)
+        return feature_distances(self.features(a_BCHW), targets)
+
+
+def feature_distances(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Return the distances `[B]` between the features of pictures, given by layer."""
+    layers = [(_unit(x) - _unit(y)).square().sum(dim=1).mean(dim=(1, 2)) for x, y in zip(a, b, strict=True)]
+    return torch.stack(layers).mean(dim=0)
 
 
 class LpipsDistance(nn.Module):

@@ -16,6 +16,8 @@ from tests.cli.commands import COMMANDS
 FACES = {
     "invert": ("pipelines.invert", "invert", {"on_event"}),
     "mix": ("pipelines.mix", "mix", {"on_event"}),
+    "evaluate reconstruction": ("pipelines.evaluate_reconstruction", "evaluate_reconstruction", {"on_event"}),
+    "evaluate stylization": ("pipelines.evaluate_stylization", "evaluate_stylization", {"on_event"}),
     "evaluate segmentation": ("pipelines.evaluate_segmentation", "evaluate_segmentation", {"on_event"}),
     "proxy build": ("pipelines.proxy", "proxy_build", {"on_event"}),
     "proxy rank": ("pipelines.proxyrank", "proxy_rank", {"on_event"}),
