@@ -26,7 +26,8 @@ def draw(ranking: ProxyRanking) -> bytes:
     if len(ranking.targets) > _NAMED:
         targets = count(len(ranking.targets), "target")
     contents = count(ranking.average.contents, "content")
-    subtitle = f"Lines: {100 * ranking.confidence:g} % intervals over {contents}. Bands: rank groups, each tied with its first model."
+    lines = f"Lines: {100 * ranking.confidence:g} % intervals over {contents}."
+    subtitle = f"{lines} Bands: rank groups, each tied with its first model."
     return rankplot.draw(f"{models} on proxies of {targets}", subtitle, rows, _scatters(ranking))
 
 
