@@ -187,25 +187,17 @@ def mix(
         io_threads=io_threads,
         least_score=min_content_score,
     )
-    spec: WorkerSpec
-    if where is None:
-        device = "cpu"  # so that no worker waits for a GPU
-        spec = TransferSpec(**vars(common), exemplars=exemplar_source, method=method)
-    else:
-        spec = MixSpec(
-            **vars(common),
-            model=where,
-            storage_options=dict(storage_options or {}),
-            layers=restricted,
-            resized=size == "model",
-            batch_size=batch_size,
-            device=device,
-        )
     return execute(
         storage,
         fingerprint,
-        spec,
-        engine=make_engine(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device),
+        _spec(common, fingerprint, exemplar_source, device),
+        engine=make_engine(
+            engine,
+            workers=workers,
+            address=address,
+            gpus_per_worker=gpus_per_worker,
+            device=device if where else "cpu",  # a baseline must not wait for a GPU
+        ),
         files={PLAN: work.data},
         on_event=on_event,
         overwrite=overwrite,
@@ -258,6 +250,22 @@ def owned(out: Storage) -> list[str]:
         for row in work.rows(unit):
             paths += [row["image"], *(label["path"] for label in row["labels"])]
     return paths
+
+
+def _spec(common: MixWorkSpec, fingerprint: Fingerprint, exemplars: Storage, device: str | None) -> WorkerSpec:
+    """Return the spec of the worker that the method of a run asks for."""
+    configuration, sources = fingerprint.configuration, fingerprint.sources
+    if configuration["method"] != STYLIZATION:
+        return TransferSpec(**vars(common), exemplars=exemplars, method=configuration["method"])
+    return MixSpec(
+        **vars(common),
+        model=sources["model"],
+        storage_options=common.out.options,
+        layers=configuration["layers"],
+        resized=configuration["size"] == "model",
+        batch_size=sources["batch_size"],
+        device=device,
+    )
 
 
 def _exemplar_source(

@@ -57,6 +57,15 @@ def test_other_sizes_are_refused(text: str) -> None:
         options.Size().convert(text, None, None)
 
 
+def test_a_strength_is_a_number_or_a_range() -> None:
+    assert options.StrengthRange().convert("0.7", None, None) == 0.7
+    assert options.StrengthRange().convert(1.0, None, None) == 1.0
+    assert options.StrengthRange().convert("0.5-1.2", None, None) == (0.5, 1.2)
+    assert options.StrengthRange().convert((0.5, 1.2), None, None) == (0.5, 1.2)
+    with pytest.raises(click.BadParameter, match="a number or a range such as"):
+        options.StrengthRange().convert("far", None, None)
+
+
 def test_options_keep_the_order_they_are_named_in() -> None:
     @options.command("probe", "stylize probe")
     @options.combined(options.layout, options.split)

@@ -90,6 +90,7 @@ def test_pictures_are_what_the_library_makes_of_the_recorded_pair(
         assert row["exemplar"] != row["content"]
         assert (row["exemplar_source"], row["exemplar_sha256"]) == (exemplar.image, exemplar.source_sha256)
         assert (row["strength"], row["layers"], row["weights"]) == (0.7, [0, 1, 2], bundle.sha256)
+        assert row["method"] == "stylization"
         assert row["shift"] == pytest.approx(float((styled - base).abs().mean()) * 127.5, abs=1e-2)
 
 
@@ -114,6 +115,29 @@ def test_strength_zero_gives_back_the_source(run: Any, dataset: Path, tmp_path: 
     for content in IDS:
         given, made = ((root / f"{content}.png").read_bytes() for root in (dataset, tmp_path / "out"))
         assert np.array_equal(decode_rgb(made), decode_rgb(given))
+
+
+def test_a_range_gives_each_copy_a_strength_of_its_own_that_the_plan_records(
+    run: Any, cache: Path, dataset: Path, tmp_path: Path, tiny_model: str
+) -> None:
+    run(strength="0.5-1.8", per_image=2)
+    work = WorkList((tmp_path / "out/plan.parquet").read_bytes())
+    planned = [row["strength"] for unit in range(len(work)) for row in work.rows(unit)]
+    rows = provenance(tmp_path / "out")
+    assert [row["strength"] for row in rows] == planned
+    assert len(set(planned)) == 20
+    assert 0.5 <= min(planned) < 1 < max(planned) <= 1.8
+    reader, bundle = CacheReader(Storage(cache)), load_bundle(tiny_model, device="cpu")
+    for row in (min(rows, key=lambda row: row["strength"]), max(rows, key=lambda row: row["strength"])):
+        content, exemplar = (reader.row(row[name]) for name in ("content", "exemplar"))
+        ws, other = (torch.from_numpy(cached.codes(reader.info).copy())[None] for cached in (content, exemplar))
+        noise = [torch.from_numpy(n)[None] for n in content.noise(reader.info)]
+        mixed = ws + row["strength"] * (other - ws)
+        base, styled = (bundle.render(codes, noise)[0].clamp(-1, 1) for codes in (ws, mixed))
+        expected = recolour(decode_rgb((dataset / row["content_source"]).read_bytes()), base, styled).astype(int)
+        assert abs(decode_rgb((tmp_path / "out" / row["image"]).read_bytes()) - expected).max() <= 1
+    run("one", strength=(0.7, 0.7), limit=3)
+    assert Storage(tmp_path / "one").read_json("run.json")["configuration"]["strength"] == 0.7
 
 
 def test_bytes_do_not_depend_on_threads_units_in_flight_or_interruptions(
@@ -263,7 +287,7 @@ def test_a_second_run_does_nothing_and_another_configuration_is_refused(run: Any
 
 
 def test_resume_goes_on_with_the_recorded_options(run: Any, tmp_path: Path) -> None:
-    run(per_image=2, layers="1-3", strength=0.5, seed=4)
+    run(per_image=2, layers="1-3", strength="0.5-1.5", seed=4)
     storage = Storage(tmp_path / "out")
     storage.remove("commits/00001.json")
     summary = resume(storage.read_json("run.json"), storage.url, device="cpu")
@@ -315,6 +339,7 @@ def test_outputs_that_would_share_a_name_are_refused(tmp_path: Path, tiny_model:
     [
         ({"per_image": 0}, "copies per image must be at least 1"),
         ({"strength": 2.5}, "strength must be between 0 .* and 2"),
+        ({"strength": "1-0.5"}, "runs backwards"),
         ({"size": "huge"}, "size is source or model"),
         ({"layers": "0-40"}, "this model has layers 0-"),
     ],

@@ -38,6 +38,16 @@ def test_blend_codes_ends_are_exact():
     torch.testing.assert_close(blend_codes(content, exemplar, 0.25), 0.75 * content + 0.25 * exemplar)
 
 
+def test_blend_codes_goes_beyond_the_exemplar_and_by_item():
+    content, exemplar = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(blend_codes(content, exemplar, 1.5), content + 1.5 * (exemplar - content))
+    each = blend_codes(content, exemplar, torch.tensor([0.0, 1.0, 1.7]))
+    assert torch.equal(each[0], content[0])
+    assert torch.equal(each[1], exemplar[1])
+    torch.testing.assert_close(each[2], content[2] + 1.7 * (exemplar[2] - content[2]))
+    assert torch.equal(each[2:], blend_codes(content[2:], exemplar[2:], 1.7))
+
+
 def test_blend_codes_touches_only_the_layers_asked_for():
     content, exemplar = torch.zeros(1, 5, 3), torch.ones(1, 5, 3)
     mixed = blend_codes(content, exemplar, 0.5, (1, 4))
