@@ -19,7 +19,7 @@ from stylize.codec import check_mode
 from stylize.datasets.base import Dataset, Sample, open_dataset
 from stylize.datasets.samples import Samples
 from stylize.errors import ConfigurationError
-from stylize.models.bundle import Bundle, load_bundle
+from stylize.models.bundle import Bundle, load_outline
 from stylize.storage import Storage
 
 
@@ -76,7 +76,7 @@ def invert(
     if found.storage.url == storage.url:
         raise ConfigurationError(f"the cache cannot be the dataset's own folder {storage.url}: choose another")
     where = _absolute(model)
-    info = _info(load_bundle(where, device="cpu", storage_options=storage_options), noise)
+    info = _info(load_outline(where, storage_options=storage_options), noise)
     samples = found.samples.head(limit)
     work = work_list(samples, unit_size)
     labelled = tuple(samples.per_split(labelled=True))  # there, a picture without label is a fault

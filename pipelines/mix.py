@@ -24,7 +24,7 @@ from stylize.cache import CacheReader
 from stylize.errors import ConfigurationError, NotFound
 from stylize.guard import LEAST_SCORE
 from stylize.methods import METHODS, STYLIZATION, weights_sha256
-from stylize.models.bundle import load_bundle
+from stylize.models.bundle import model_sha256
 from stylize.render import parse_layers
 from stylize.spelling import count
 from stylize.storage import Storage
@@ -293,7 +293,7 @@ def _model(cache: CacheReader) -> str:
 
 
 def _check_weights(model: str, contents: CacheReader, storage_options: Mapping[str, Any] | None) -> None:
-    found = load_bundle(model, device="cpu", storage_options=storage_options).sha256
+    found = model_sha256(model, storage_options=storage_options)
     if found != contents.info.model_sha256:
         raise ConfigurationError(
             f"model {model} ({found[:12]}) is not the one that {contents.storage.url} was inverted with, "

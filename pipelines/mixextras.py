@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from pipelines import commits, provenance
 from pipelines.commits import FileRecord
 from pipelines.events import Event, Note
+from pipelines.flow import cores
 from pipelines.provenance import Row
 from stylize import images
 from stylize.datasets.base import EXTRA_SUFFIXES
@@ -38,11 +40,13 @@ def write_sheet(out: Storage, contents: Storage, exemplars: Storage) -> list[Fil
 
     `contents` and `exemplars` are the datasets; a picture that is no longer to be had there leaves its row out.
     """
-    rows = [cells for row in _chosen(out) if (cells := _cells(row, out, contents, exemplars))]
+    with ThreadPoolExecutor(cores(), "sheet") as pool:
+        found = pool.map(lambda row: _cells(row, out, contents, exemplars), _chosen(out))
+        rows = [cells for cells in found if cells]
     if not rows:
         return []
     sheet_HWC = contact_sheet(("Content", "Exemplar", "Result"), rows)
-    return [commits.publish(out, SHEET, images.encode(sheet_HWC, "png", compress_level=3))]
+    return [commits.publish(out, SHEET, images.encode(sheet_HWC, "png"))]
 
 
 def _chosen(out: Storage) -> Iterator[Row]:

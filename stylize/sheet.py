@@ -65,7 +65,7 @@ def _height(picture: Pixels, width: int) -> int:
 def _fitted(picture: Pixels, width: int, height: int) -> Image.Image:
     scale = min(width / picture.shape[1], height / picture.shape[0])
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    return Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    return Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
 
 
 def _shortened(text: str, width: int) -> str:

@@ -134,6 +134,17 @@ def load_bundle(
     return bundle.eval().requires_grad_(False).to(best_device(device))
 
 
+def load_outline(model: str, *, storage_options: Mapping[str, Any] | None = None) -> Bundle:
+    """Load a bundle without its weights: for its shapes, its card and its hash, at no cost; see `load_bundle`."""
+    data = _read(model, storage_options)
+    header, _ = _unpack(data, model, kind="bundle")
+    with _fitting(model), torch.device("meta"):
+        bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
+    bundle.card = header.get("card", {})
+    bundle.name, bundle.sha256 = model, hashlib.sha256(data).hexdigest()
+    return bundle
+
+
 def load_generator(
     model: str, *, device: str | torch.device | None = None, storage_options: Mapping[str, Any] | None = None
 ) -> Generator:
