@@ -183,15 +183,18 @@ def _lines(ranking: ProxyRanking) -> Iterator[str]:
         columns["real"] = ranking.real_average.score
     if ranking.source is not None:
         columns["source"] = ranking.source.score
-    name = max(5, *(len(model) for model in ranking.models))
+    width = max(5, *(len(model) for model in ranking.models))
     titles = "".join(f"  {title:>6}" for title in columns)
-    yield f"  rank  {'model':{name}}    mIoU  interval    {titles}"
+    yield f"  rank  {'model':{width}}    mIoU  interval    {titles}"
     for one in ranking.average.standings:
         cells = "".join(f"  {100 * score(one.model):{max(6, len(title))}.1f}" for title, score in columns.items())
-        yield f"  {one.rank:4}  {one.model:{name}}  {100 * one.score:6.1f}  {_span(one.low, one.high):12}{cells}"
+        yield f"  {one.rank:4}  {one.model:{width}}  {100 * one.score:6.1f}  {_span(one.low, one.high):12}{cells}"
     yield from _ties(ranking)
     if "" in ranking.agreements:
         yield from _agreement("real scores and proxies", ranking.agreements[""])
+    for name, agreement in ranking.agreements.items():
+        if name and len(ranking.targets) > 1:
+            yield from _agreement(f"real scores and proxies of {name} alone", agreement)
     if ranking.source_agreement is not None:
         yield from _agreement("real scores and source", ranking.source_agreement)
     if ranking.lead is not None:

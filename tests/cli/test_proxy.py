@@ -83,7 +83,7 @@ def test_real_and_source_scores(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     found = verdict(
         real_average=Ranked(scores=real, standings=rank(real)),
         source=Ranked(scores=source, standings=rank(source)),
-        agreements={"": agree(average.scores, real)},
+        agreements={"": agree(average.scores, real), "fog": agree(average.scores, real)},
         source_agreement=agree(source, real),
         lead=lead(average.scores, source, real),
     )
@@ -92,6 +92,7 @@ def test_real_and_source_scores(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     out = capsys.readouterr().out
     assert "     1  large    41.0  39.9-42.1       41.0    41.0    30.0    20.0\n" in out
     assert "real scores and proxies, 3 models: Spearman 0.50 (" in out
+    assert "real scores and proxies of fog alone, 3 models: Spearman 0.50 (" in out
     assert "regret of choosing large: 10.0 points (0.0-10.0 over pictures); the best is small\n" in out
     assert "real scores and source, 3 models: Spearman -1.00 (" in out
     assert "regret of choosing old: 30.0 points; the best is small\n" in out
