@@ -82,9 +82,11 @@ MEASURES = {
     "agreement": ("segmenter agrees", 3),
     "colour_content": ("colours: content to exemplar, Lab", 2),
     "colour_output": ("colours: output to exemplar, Lab", 2),
+    "colour_exemplars": ("colours: exemplar to exemplar, Lab", 2),
     "colour_reached": ("colours: share of the way", 3),
     "features_content": ("features: content to exemplar", 3),
     "features_output": ("features: output to exemplar", 3),
+    "features_exemplars": ("features: exemplar to exemplar", 3),
     "features_reached": ("features: share of the way", 3),
 }
 COLUMNS = {"mean": "mean", "p05": "5 %", "p50": "median", "p95": "95 %"}

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.evaluation import Course, Evaluation, check
-from pipelines.events import Event
+from pipelines.events import Event, Note
 from pipelines.events import ignore as silence
 from stylize.datasets.base import open_dataset
 from stylize.errors import BadInput, ConfigurationError, NotFound
@@ -20,6 +20,7 @@ from stylize.evaluation.segmentation import ClassScore, Comparison, by_class, ch
 from stylize.evaluation.tables import finite, publish_json, table
 from stylize.labelsets import read_ids
 from stylize.segmentation import ConfusionMatrix
+from stylize.spelling import count
 from stylize.storage import Storage
 
 COLUMNS = ("id", "prediction", "pixels", "mean_iou", "accuracy")
@@ -109,6 +110,8 @@ def evaluate_segmentation(
     check(limit=limit, max_failures=max_failures)
     opened = open_dataset(dataset, layout=layout, split=split, storage_options=storage_options)
     frames, kind = labelled(opened, label_kind)
+    if len(frames) < len(opened):
+        on_event(Note(text=f"{len(opened) - len(frames)} of {count(len(opened), 'picture')} have no label; left out"))
     comparison = choose(
         opened,
         kind,

@@ -40,11 +40,11 @@ class StylizationScore(Evaluation):
     """What became of contents, by measure; pictures are compared at `size` (height, width).
 
     `measures` holds, per output: `content_score`, the guard's; `structure` and `edges`, the agreement with the content,
-    at most 1; `colour_content` and
-    `colour_output`, the distances to the exemplar in Lab, `features_...` those of network statistics, and
-    `..._reached`, the share of the way; `agreement`, the share of pixels that a segmenter sees as before.
-    `reached` is the share of the mean distances; `frechet` holds the distances of contents and of outputs to the
-    exemplars as sets. `agreement` counts the segmenter's ids before (rows) and after (columns).
+    at most 1; `agreement`, the share of pixels that a segmenter sees as before; and the distances to the exemplar, by
+    `colour_` in Lab and by `features_` of a network: of the `content`, of the `output`, of the one before among the
+    `exemplars`, and what share of the way was `reached`. The mapping `reached` has the shares of the mean distances;
+    `frechet` the distances of contents and of outputs to the exemplars as sets. `agreement` counts the segmenter's ids
+    before (rows) and after (columns).
     """
 
     out: str

@@ -54,10 +54,11 @@ class StylizationJudge:
         for kind in self._kinds:
             step = NEAR[kind] / 100
             self.measures |= {f"{kind}_content": Distribution(step), f"{kind}_output": Distribution(step)}
-            self.measures[f"{kind}_reached"] = Distribution(1e-3)
+            self.measures |= {f"{kind}_exemplars": Distribution(step), f"{kind}_reached": Distribution(1e-3)}
         self.agreement = ConfusionMatrix(IDS) if segmented else None
         self._sets = {name: Gaussian() for name in ("content", "output", "exemplar")}
         self._exemplars: OrderedDict[str, Style] = OrderedDict()
+        self._previous: tuple[str, Style] | None = None
 
     @property
     def _kinds(self) -> Sequence[str]:
@@ -83,7 +84,7 @@ class StylizationJudge:
         for row, triple, *looks in zip(rows, batch, before, after, self._styles_of(batch), strict=True):
             self._segment(row, triple.agreement)
             self._collect(dict(zip(self._sets, looks, strict=True)))
-            row |= self._approach(*looks)
+            row |= self._approach(*looks) | self._apart(triple.exemplar, looks[-1])
             for name, value in row.items():
                 self.measures[name].add(value)
         return rows
@@ -109,6 +110,13 @@ class StylizationJudge:
             found |= {f"{kind}_content": before, f"{kind}_output": after}
             found[f"{kind}_reached"] = _share(after, before, NEAR[kind])
         return found
+
+    def _apart(self, name: str, style: Style) -> dict[str, float]:
+        """Return how far an exemplar is from the one before it: what nearness among pictures of one style means."""
+        previous, self._previous = self._previous, (name, style)
+        if previous is None or previous[0] == name:
+            return {}
+        return {f"{kind}_exemplars": DISTANCES[kind](previous[1], style) for kind in self._kinds}
 
     def _segment(self, row: dict[str, float], matrix: ConfusionMatrix | None) -> None:
         if self.agreement is not None and matrix is not None:

@@ -12,7 +12,7 @@ from PIL import Image
 import stylize
 from cli.main import run
 from pipelines.evaluate_segmentation import SegmentationScore, evaluate_segmentation
-from pipelines.events import Event, RunStarted, UnitDone
+from pipelines.events import Event, Note, RunStarted, UnitDone
 from stylize.errors import ConfigurationError
 from stylize.labelsets import CAMVID11, CITYSCAPES19, CITYSCAPES34
 
@@ -80,6 +80,13 @@ def test_missing_and_broken_predictions_are_named_and_do_not_count(world: Path) 
 def test_a_missing_label_file_is_a_failure(world: Path) -> None:
     (world / "data/trainannot/b.png").write_bytes(b"")
     assert "trainannot/b.png: the file is empty" in score(world).failures[0].reason
+
+
+def test_pictures_without_labels_are_said_and_left_out(world: Path) -> None:
+    save(world / "data/dusk/z.png", np.zeros((2, 4, 3), np.uint8))
+    events: list[Event] = []
+    assert score(world, on_event=events.append).pictures == 3
+    assert [e.text for e in events if isinstance(e, Note)] == ["1 of 4 pictures have no label; left out"]
 
 
 def test_another_size_is_refused_or_resized(world: Path) -> None:

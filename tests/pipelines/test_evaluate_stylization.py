@@ -71,6 +71,8 @@ def test_the_exemplar_itself_reached_all_and_kept_nothing(world: Path, made: Pat
     found = score(world)
     assert list(found.reached.values()) == pytest.approx([1, 1], abs=1e-6)
     assert found.measures["colour_content"].least > 1
+    assert found.measures["colour_exemplars"].mean == pytest.approx(found.measures["colour_exemplars"].least)  # two
+    assert found.measures["colour_exemplars"].least > 1
     assert found.measures["structure"].mean < 0.6
     assert found.frechet["output"] == pytest.approx(0, abs=1e-6)
     assert found.frechet["content"] > 1
