@@ -210,7 +210,7 @@ def _ties(ranking: ProxyRanking) -> Iterator[str]:
         if within and one.model == next(model for model, rank in ranks.items() if rank == one.rank):
             yield f"  tied: {', '.join([one.model, *within])}"
         if later:
-            yield f"  {one.model} cannot be told from {', '.join(later)} either"
+            yield f"  {one.model} cannot be told from {', '.join(later)}"
 
 
 def _agreement(title: str, agreement: Agreement) -> Iterator[str]:
