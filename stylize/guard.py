@@ -59,11 +59,15 @@ class Reference:
 
         A source without any edge has nothing to lose: all its copies score 1.
         """
+        edges, explained = self.agreements(picture_HWC)
+        return round(max(0.0, edges) * explained, DIGITS)
+
+    def agreements(self, picture_HWC: Pixels) -> tuple[float, float]:
+        """Return what the score is the product of: the agreement of the edges, in -1..1, and the share explained."""
         if self._blank:
-            return 1.0
+            return 1.0, 1.0
         small_HW3 = _small(picture_HWC)
-        both = max(0.0, self._edges(_luma(small_HW3))) * self._explained(_halved(small_HW3))
-        return round(float(both), DIGITS)
+        return self._edges(_luma(small_HW3)), self._explained(_halved(small_HW3))
 
     def _edges(self, luma_HW: Array) -> float:
         """Return the agreement of the edges in -1..1; 0 is chance, -1 a negative."""
