@@ -64,7 +64,7 @@ def _weakest(survey: Survey) -> tuple[list[Row], list[Row]]:
         except StylizeError:
             continue
     found = sorted((row for row in found if row["content_score"] is not None), key=lambda row: row["content_score"])
-    refused = [row for row in found if row["flagged"] or _picture(row)]
+    refused = [row for row in found if _picture(row) or (row["flagged"] and not row["redrawn"])]
     return refused[:SHOWN_REFUSED], [row for row in found if not row["flagged"]][:SHOWN_LOWEST]
 
 
