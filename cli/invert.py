@@ -30,6 +30,7 @@ from cli import options
 )
 @options.unit_size
 @options.batch_size(8)
+@options.precision
 @options.device
 @options.engine
 @options.workers

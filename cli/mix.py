@@ -38,6 +38,14 @@ strength = click.option(
 layers = click.option(
     "--layers", metavar="LIST", help="Move only the codes of these layers, such as 0-3,7.  [default: all]"
 )
+grain = click.option(
+    "--grain",
+    metavar="G",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="How much of the exemplar's grain (sensor noise, streaks of rain, flakes) to take on: 0 none, 1 all.",
+)
 size = click.option(
     "--size",
     type=click.Choice(options.SIZES),
@@ -71,6 +79,7 @@ size = click.option(
 @method
 @strength
 @layers
+@grain
 @click.option(
     "--min-content-score",
     metavar="X",
@@ -90,6 +99,7 @@ size = click.option(
 )
 @options.seed
 @options.batch_size(8)
+@options.precision
 @options.device
 @options.engine
 @options.workers

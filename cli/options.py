@@ -20,6 +20,7 @@ FORMATS = ("tree",)
 METHODS = ("stylization", "reinhard", "histogram", "fda", "adain")
 ENGINES = ("auto", "local", "ray")
 PRESETS = ("light", "paper")
+PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(kw_only=True)
@@ -154,6 +155,13 @@ def batch_size(default: int) -> Callable[[F], F]:
     )
 
 
+precision = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="What the model computes in; bf16 is faster on GPUs and CPUs that have it, and rounds more.",
+)
 unit_size = click.option(
     "--unit-size", metavar="N", type=click.IntRange(1), default=32, show_default=True, help="Images per unit of work."
 )

@@ -10,25 +10,30 @@ from torch import Tensor
 
 from pipelines.flow import Cores, Crew, cores
 from stylize.errors import FatalError
+from stylize.models import transfer
 
-PASSES_BESIDE = 3  # batches in hand beside the one that an accelerator computes: filled, packed, measured
+PASSES_BESIDE = 2  # batches in hand beside the one that an accelerator computes: being filled, being packed
 
 
 class Batching:
     """Calls a function on the parts of a batch; `size` is halved when memory runs out and stays halved.
 
-    `with batching.gate: ...` lets as many passes compute at once as make sense: one on a GPU, one per core on a CPU.
-    There each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
+    `with batching.gate: ...` lets as many passes at once as make sense: one per core on a CPU, two on a GPU, where one
+    computes while the other's pictures go up or come down, each on a stream of its own.
+
+    On a CPU each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
     last bits of its sums, depend on the number of threads: a shard would differ from one machine to the next. Cores are
-    kept busy by several batches in hand, `crew` being the threads for these, and by several units in flight. Beside a
-    GPU too, PyTorch has one thread per thread of ours: colour maps are fitted on several of these at once. `close`
+    kept busy by several batches in hand, `crew` being the threads for these, and by several units in flight. A unit
+    that has as many in hand as there are threads keeps them all until its last batches: so units end one by one. Beside
+    a GPU too, PyTorch has one thread per thread of ours: colour maps are fitted on several of these at once. `close`
     gives the process its number of threads back.
     """
 
     def __init__(self, size: int, device: torch.device) -> None:
         self.size = size
+        self._device = device
         on_cpu = device.type == "cpu"
-        self.gate = threading.BoundedSemaphore(cores() if on_cpu else 1)
+        self.gate = threading.BoundedSemaphore(cores() if on_cpu else 2)
         self.cores = Cores(cores()) if on_cpu else None  # beside a GPU the threads that read and write decide
         self.crew = Crew(cores() if on_cpu else 1 + PASSES_BESIDE, "pass")
         self._threads = torch.get_num_threads()
@@ -60,8 +65,9 @@ class Batching:
 
     def _call(self, function: Callable[..., tuple[Tensor, ...]], batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         parts = zip(*(tensor.split(self.size) for tensor in batch), strict=True)
-        results = [tuple(tensor.cpu() for tensor in function(*part)) for part in parts]
-        return tuple(torch.cat(pieces) for pieces in zip(*results, strict=True))
+        with transfer.own_stream(self._device):
+            results = [transfer.fetch(function(*part)) for part in parts]
+        return results[0] if len(results) == 1 else tuple(torch.cat(pieces) for pieces in zip(*results, strict=True))
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WAITING = frozenset({"read", "write"})  # stages that wait for storage; all others compute
-AHEAD = 2  # batches of a unit that are read before they are needed, and again that are in hand
+AHEAD = 2  # batches of a unit that are read before they are needed
 _share: list[int] = []
 
 
@@ -101,6 +101,7 @@ class Crew:
     """
 
     def __init__(self, size: int, name: str) -> None:
+        self.size = size
         self._calls: queue.PriorityQueue[tuple[float, int, Any]] = queue.PriorityQueue()
         self._turns, self._order = itertools.count(), itertools.count()
         self._threads = [

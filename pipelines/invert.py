@@ -19,7 +19,7 @@ from stylize.codec import check_mode
 from stylize.datasets.base import Dataset, Sample, open_dataset
 from stylize.datasets.samples import Samples
 from stylize.errors import ConfigurationError
-from stylize.models.bundle import Bundle, load_outline
+from stylize.models.bundle import Bundle, check_precision, load_outline
 from stylize.storage import Storage
 
 
@@ -34,6 +34,7 @@ def invert(
     noise: str = "int8",
     unit_size: int = 32,
     batch_size: int = 8,
+    precision: str = "fp32",
     device: str | None = None,
     engine: str = "auto",
     address: str | None = None,
@@ -56,6 +57,7 @@ def invert(
         noise: how noise maps are stored, "int8" or "fp16" (see `stylize.codec`).
         unit_size: pictures per shard.
         batch_size: pictures per pass of the model; halved when memory does not suffice.
+        precision: what the model computes in: "fp32", or "bf16", which hardware with such units is faster at.
         device: torch device; by default the GPU if there is one.
         engine, address, workers, gpus_per_worker: what runs the units, where, and how many at once (see
             `pipelines.engines.make_engine`).
@@ -81,7 +83,8 @@ def invert(
     work = work_list(samples, unit_size)
     labelled = tuple(samples.per_split(labelled=True))  # there, a picture without label is a fault
     sources = {"dataset": found.storage.url, "model": where, "batch_size": batch_size}
-    fingerprint = _fingerprint(found, work, info, labelled, sources, split=split, limit=limit, unit_size=unit_size)
+    options = {"split": split, "limit": limit, "unit_size": unit_size, "precision": check_precision(precision)}
+    fingerprint = _fingerprint(found, work, info, labelled, sources, **options)
     spec = InvertSpec(
         dataset=found.storage,
         cache=storage,
@@ -91,6 +94,7 @@ def invert(
         info=info,
         labelled=labelled,
         batch_size=batch_size,
+        precision=precision,
         device=device,
         io_threads=io_threads,
     )
@@ -110,7 +114,7 @@ def invert(
 def resume(run: Mapping[str, Any], cache: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `invert` that say how and not what."""
     configuration, sources = run["configuration"], run["sources"]
-    what = {name: configuration[name] for name in ("layout", "split", "limit", "noise", "unit_size")}
+    what = {name: configuration[name] for name in ("layout", "split", "limit", "noise", "unit_size", "precision")}
     where = {name: sources[name] for name in ("dataset", "model", "batch_size")}
     return invert(cache=cache, **{**what, **where, **options})
 

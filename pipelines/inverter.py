@@ -23,6 +23,7 @@ from stylize.codec import Floats, decode_noise, encode_noise
 from stylize.errors import BadInput, FatalError
 from stylize.metrics import psnr
 from stylize.models.bundle import load_bundle
+from stylize.models.transfer import send
 from stylize.storage import Storage
 
 Packed = list[tuple[bytes, Floats]]  # blob and scales of each noise map
@@ -41,6 +42,7 @@ class InvertSpec:
     info: CacheInfo
     labelled: tuple[str, ...]
     batch_size: int
+    precision: str
     device: str | None
     io_threads: int | None
 
@@ -75,7 +77,9 @@ class Inverter:
 
     def __init__(self, spec: InvertSpec) -> None:
         self.spec = spec
-        self._bundle = load_bundle(spec.model, device=spec.device, storage_options=spec.storage_options)
+        self._bundle = load_bundle(
+            spec.model, device=spec.device, storage_options=spec.storage_options, precision=spec.precision
+        )
         if self._bundle.sha256 != spec.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or use another cache")
         self._work = WorkList(spec.cache.read(INPUTS))
@@ -131,7 +135,8 @@ class Inverter:
         # Several batches in hand: while one is packed the next one is in the model, which never waits for it.
         loaded = prefetch(self._crew.turn(), load, inputs, ahead=AHEAD * self.spec.batch_size)
         batches = chunks(loaded, self.spec.batch_size)
-        for items in prefetch(self._batching.crew.turn(), make, batches, ahead=AHEAD):
+        crew = self._batching.crew
+        for items in prefetch(crew.turn(), make, batches, ahead=crew.size):
             for item in items:
                 if isinstance(item, Failure):
                     failures.append(item)
@@ -189,7 +194,7 @@ class Inverter:
 
     def _quality(self, images_BCHW: Tensor, ws_BLD: Tensor, *noise: Tensor) -> tuple[Tensor]:
         rendered_BCHW = self._bundle.render(ws_BLD, noise).clamp(-1, 1)  # as any picture file would clip it
-        return (psnr(rendered_BCHW, images_BCHW.to(rendered_BCHW.device)),)
+        return (psnr(rendered_BCHW, send(images_BCHW, rendered_BCHW.device)),)
 
     def _stack(self, arrays: Mapping[int, Floats]) -> Tensor:
         """Return a full batch with the arrays at their places and zeros elsewhere."""

@@ -24,7 +24,7 @@ from stylize.cache import CacheReader
 from stylize.errors import ConfigurationError, NotFound
 from stylize.guard import LEAST_SCORE
 from stylize.methods import METHODS, STYLIZATION, weights_sha256
-from stylize.models.bundle import model_sha256
+from stylize.models.bundle import check_precision, model_sha256
 from stylize.render import parse_layers
 from stylize.spelling import count
 from stylize.storage import Storage
@@ -55,6 +55,7 @@ def mix(
     format: str = "tree",
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
+    precision: str = "fp32",
     device: str | None = None,
     engine: str = "auto",
     address: str | None = None,
@@ -94,6 +95,7 @@ def mix(
         format: "tree" writes the dataset's own folders and file names.
         seed: start of all randomness.
         batch_size: pictures per pass of the model; halved when memory does not suffice.
+        precision: what the model computes in: "fp32", or "bf16", which hardware with such units is faster at.
         device: torch device; by default the GPU if there is one.
         engine, address, workers, gpus_per_worker: what runs the units, where, and how many at once (see
             `pipelines.engines.make_engine`).
@@ -121,6 +123,7 @@ def mix(
             "device": device is not None,
             "GPUs per worker": gpus_per_worker is not None,
             "a batch size": batch_size != BATCH_SIZE,
+            "a precision": precision != "fp32",
         },
     )
     storage = Storage(out, storage_options)
@@ -163,6 +166,7 @@ def mix(
             "size": size,
             "format": format,
             "seed": seed,
+            "precision": check_precision(precision) if where else None,
         },
         weights=contents.info.model_sha256 if where else weights_sha256(method),
         inputs=work.sha256,
@@ -215,7 +219,8 @@ def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     what = {name: configuration[name] for name in names}
     places = ("cache", "styles", "dataset", "styles_dataset", "model", "layers", "batch_size")
     where = {name: sources[name] for name in places if sources[name] is not None}
-    return mix(out=out, **{**what, **where, **options})
+    how = {"precision": configuration["precision"] or "fp32"}  # None: the method has no model
+    return mix(out=out, **{**what, **where, **how, **options})
 
 
 def describe(summary: Summary) -> list[str]:
@@ -264,6 +269,7 @@ def _spec(common: MixWorkSpec, fingerprint: Fingerprint, exemplars: Storage, dev
         layers=configuration["layers"],
         resized=configuration["size"] == "model",
         batch_size=sources["batch_size"],
+        precision=configuration["precision"],
         device=device,
     )
 

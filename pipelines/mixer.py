@@ -47,6 +47,7 @@ class MixSpec(MixWorkSpec):
     layers: tuple[int, ...] | None
     resized: bool
     batch_size: int
+    precision: str
     device: str | None
 
     def create(self) -> Mixer:
@@ -116,7 +117,9 @@ class Mixer(MixWorker):
         self.spec = spec
         self._cache = CacheReader(spec.cache)
         self._styles = CacheReader(spec.styles) if spec.styles else self._cache
-        self._bundle = load_bundle(spec.model, device=spec.device, storage_options=spec.storage_options)
+        self._bundle = load_bundle(
+            spec.model, device=spec.device, storage_options=spec.storage_options, precision=spec.precision
+        )
         if self._bundle.sha256 != self._cache.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or invert again with it")
         self._batching = Batching(spec.batch_size, self._bundle.device)
@@ -146,7 +149,8 @@ class Mixer(MixWorker):
 
         turn, size = self._crew.turn(), self.spec.batch_size
         loaded = prefetch(turn, load, groups, ahead=AHEAD * size)
-        batches = prefetch(self._batching.crew.turn(), synthesise, chunks(loaded, size), ahead=AHEAD)
+        crew = self._batching.crew
+        batches = prefetch(crew.turn(), synthesise, chunks(loaded, size), ahead=crew.size)
         refused: list[Making] = []
         for item in prefetch(turn, finish, chain.from_iterable(batches), ahead=size):
             if isinstance(item, Failure):

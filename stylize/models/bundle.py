@@ -25,9 +25,11 @@ from torch import Tensor, nn
 from stylize.errors import ConfigurationError, FatalError, NotFound
 from stylize.models.encoder import Codes, EncoderConfig, MaskedNoiseEncoder
 from stylize.models.generator import Generator, GeneratorConfig
+from stylize.models.transfer import send
 from stylize.storage import Storage
 
 FORMAT = 1
+PRECISIONS = ("fp32", "bf16")
 
 
 class Bundle(nn.Module):
@@ -39,6 +41,7 @@ class Bundle(nn.Module):
         noise_shapes: `(C, H, W)` of the two noise maps.
         card: what is known of the training (data, command, figures).
         name, sha256: where it was loaded from and the hash of that file ("" when made in memory).
+        precision: what `invert` and `render` compute in, one of `PRECISIONS`; results are fp32 either way.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Bundle(nn.Module):
         self.card = dict(card or {})
         self.name = ""
         self.sha256 = ""
+        self.precision = "fp32"
         self.height, self.width = generator.image_size
         self.num_ws, self.w_dim = generator.num_ws, generator.w_dim
         self.noise_shapes = generator.noise_shapes
@@ -69,15 +73,20 @@ class Bundle(nn.Module):
     @torch.inference_mode()
     def invert(self, images_BCHW: Tensor) -> Codes:
         """Return the codes of pictures `[B, 3, height, width]` in [-1, 1]."""
-        codes: Codes = self.encoder(images_BCHW.to(self.device))
-        return codes
+        with self._autocast():
+            codes: Codes = self.encoder(send(images_BCHW, self.device))
+        return Codes(ws_BLD=codes.ws_BLD.float(), noise=(codes.noise[0].float(), codes.noise[1].float()))
 
     @torch.inference_mode()
     def render(self, ws_BLD: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Return pictures `[B, 3, height, width]`, nominally in [-1, 1]; another picture's codes give its style."""
-        maps = None if noise is None else [n.to(self.device) for n in noise]
-        pictures: Tensor = self.generator.synthesis(ws_BLD.to(self.device), maps)
-        return pictures
+        maps = None if noise is None else [send(n, self.device) for n in noise]
+        with self._autocast():
+            pictures: Tensor = self.generator.synthesis(send(ws_BLD, self.device), maps)
+        return pictures.float()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def to_bytes(self, dtype: torch.dtype = torch.float16) -> bytes:
         """Return the file; the same weights give the same bytes."""
@@ -111,7 +120,11 @@ def generator_to_bytes(generator: Generator, dtype: torch.dtype = torch.float32)
 
 
 def load_bundle(
-    model: str, *, device: str | torch.device | None = None, storage_options: Mapping[str, Any] | None = None
+    model: str,
+    *,
+    device: str | torch.device | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    precision: str = "fp32",
 ) -> Bundle:
     """Load a bundle by path, URL or bundled name, in evaluation mode.
 
@@ -119,10 +132,13 @@ def load_bundle(
         model: a `.safetensors` file, or the name of a bundled model such as `camvid`.
         device: where to put it; by default the GPU if there is one.
         storage_options: passed to fsspec for URLs.
+        precision: "fp32", or "bf16" to convolve in half as many bits, faster where the hardware has them.
 
     Raises:
+        ConfigurationError: there is no such precision or device.
         FatalError: there is no such file, or it is not a bundle.
     """
+    check_precision(precision)
     data = _read(model, storage_options)
     header, tensors = _unpack(data, model, kind="bundle")
     with _fitting(model):
@@ -130,8 +146,15 @@ def load_bundle(
             bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
         bundle.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     bundle.card = header.get("card", {})
-    bundle.name, bundle.sha256 = model, hashlib.sha256(data).hexdigest()
+    bundle.name, bundle.sha256, bundle.precision = model, hashlib.sha256(data).hexdigest(), precision
     return bundle.eval().requires_grad_(False).to(best_device(device))
+
+
+def check_precision(precision: str) -> str:
+    """Return the precision if it is one; raises `ConfigurationError`."""
+    if precision not in PRECISIONS:
+        raise ConfigurationError(f"the precision is {' or '.join(PRECISIONS)}, not {precision!r}")
+    return precision
 
 
 def load_outline(model: str, *, storage_options: Mapping[str, Any] | None = None) -> Bundle:

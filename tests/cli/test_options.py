@@ -38,10 +38,12 @@ def test_scene_conditions_are_those_of_the_library() -> None:
 def test_modes_are_those_of_the_library() -> None:
     from pipelines.mix import FORMATS, SIZES
     from stylize.codec import check_mode
+    from stylize.models import bundle
     from stylize.training import config, generator_config
 
     assert options.SIZES == SIZES
     assert options.FORMATS == FORMATS
+    assert options.PRECISIONS == bundle.PRECISIONS
     assert options.PRESETS == tuple(config.PRESETS) == tuple(generator_config.PRESETS)
     assert [check_mode(mode) for mode in options.NOISE_MODES] == list(options.NOISE_MODES)
 

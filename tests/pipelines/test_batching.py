@@ -77,8 +77,8 @@ def test_passes_and_colour_maps_have_one_thread_each_until_closed(device: str) -
         torch.set_num_threads(before)
 
 
-def test_on_a_gpu_one_pass_computes_at_a_time() -> None:
+def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way() -> None:
     batching = Batching(4, torch.device("cuda"))
-    with batching.gate:
+    with batching.gate, batching.gate:
         assert not batching.gate.acquire(blocking=False)
     batching.close()

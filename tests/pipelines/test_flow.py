@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipelines.flow import Stopwatch, prefetch
+from pipelines.flow import Cores, Crew, Stopwatch, cores, limit_cores, prefetch
 
 
 def test_results_keep_the_order_of_the_items_whatever_the_threads() -> None:
@@ -76,3 +76,58 @@ def test_the_stopwatch_sums_stages_over_threads() -> None:
         raise KeyError
     assert watch.seconds["read"] >= 0.008
     assert set(watch.seconds) == {"read", "decode"}
+
+
+def test_a_crew_serves_the_turn_that_was_taken_first() -> None:
+    crew, order, held = Crew(1, "crew"), [], threading.Event()
+    first, second = crew.turn(), crew.turn()
+    blocker = first.submit(held.wait, 5)
+    calls = [
+        turn.submit(order.append, name)
+        for name, turn in zip("bbaab", (second, second, first, first, second), strict=True)
+    ]
+    held.set()
+    crew.shutdown()
+    assert blocker.result(0)
+    assert all(call.done() for call in calls)
+    assert order == list("aabbb")
+
+
+def test_a_crew_passes_errors_on_and_lives() -> None:
+    crew = Crew(1, "crew")
+    turn = crew.turn()
+    broken, fine = turn.submit(int, "x"), turn.submit(int, "3")
+    with pytest.raises(ValueError, match="invalid literal"):
+        broken.result(5)
+    assert fine.result(5) == 3
+    crew.shutdown()
+
+
+def test_no_more_stages_compute_at_once_than_there_are_cores_and_reading_needs_none() -> None:
+    watch, running, most = Stopwatch(Cores(2)), 0, 0
+    lock, reading = threading.Lock(), threading.Barrier(8)
+
+    def work(_: int) -> None:
+        nonlocal running, most
+        with watch("read"):
+            reading.wait(5)  # all eight at once
+        with watch("decode"), watch("model"):  # one within the other takes one core
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.002)
+            with lock:
+                running -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert most == 2
+
+
+def test_a_worker_beside_others_counts_only_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.flow._share", [])
+    here = cores()
+    limit_cores(1)
+    assert cores() == 1
+    limit_cores(10_000)
+    assert cores() == here

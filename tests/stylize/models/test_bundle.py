@@ -174,3 +174,32 @@ def test_an_absent_device_is_named() -> None:
         module.best_device("nonsense")
     assert module.best_device("cpu") == torch.device("cpu")
     assert module.best_device(None).type in ("cpu", "cuda")
+
+
+def test_bf16_rounds_but_changes_little_and_results_stay_fp32(tmp_path: Path, bundle: Bundle) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(bundle.to_bytes())
+    exact, rounded = (load_bundle(str(path), device="cpu", precision=name) for name in module.PRECISIONS)
+    images = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    codes, coarse = exact.invert(images), rounded.invert(images)
+    for there, here in zip([codes.ws_BLD, *codes.noise], [coarse.ws_BLD, *coarse.noise], strict=True):
+        assert here.dtype == torch.float32
+        assert not torch.equal(there, here)
+        assert (there - here).abs().mean() < 0.05 * there.abs().mean()
+    pictures = rounded.render(codes.ws_BLD, codes.noise)
+    assert pictures.dtype == torch.float32
+    assert 0 < (pictures - exact.render(codes.ws_BLD, codes.noise)).abs().mean() < 0.05
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="fp32 or bf16, not 'fp8'"):
+        load_bundle("camvid", precision="fp8")
+
+
+def test_an_outline_has_shapes_and_hash_but_no_weights(tmp_path: Path, bundle: Bundle) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(bundle.to_bytes())
+    outline, loaded = module.load_outline(str(path)), load_bundle(str(path), device="cpu")
+    for name in ("height", "width", "num_ws", "w_dim", "noise_shapes", "sha256", "card"):
+        assert getattr(outline, name) == getattr(loaded, name)
+    assert outline.device.type == "meta"
