@@ -57,6 +57,7 @@ def command() -> None:
 @mix.method
 @mix.strength
 @mix.layers
+@mix.grain
 @click.option(
     "--min-content-score",
     metavar="X",

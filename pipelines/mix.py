@@ -50,6 +50,7 @@ def mix(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    grain: float = 0.0,
     min_content_score: float = LEAST_SCORE,
     size: str = "source",
     format: str = "tree",
@@ -78,7 +79,7 @@ def mix(
         cache, out: folders or URLs.
         styles: a second cache, of the same model, that the exemplars come from; without it they come from `cache`.
         dataset, styles_dataset, model: where the cache's dataset, that of `styles` and the bundle are now, if not where
-            they were. Exemplars are read from theirs by baselines and for the contact sheet.
+            they were. Exemplars are read from theirs by baselines, for grain and for the contact sheet.
         split: take contents, and without `styles` exemplars, only from this split (several: separated by commas).
         limit: only the first so many contents, by id.
         per_image: copies of each content, each with an exemplar of its own.
@@ -89,6 +90,8 @@ def mix(
         strength: how far the style moves from the content's (0) to the exemplar's (1) and, by stylization, beyond it up
             to 2. A range, (0.5, 1.2) or "0.5-1.2", gives each copy a strength of its own.
         layers: move only the codes of these layers, such as "0-3,7".
+        grain: how much of the exemplar's grain (noise, streaks, flakes; see `stylize.grain`) the copies take on, from
+            none (0) to all (1); with a strength below 1 as much less. The exemplars' pictures are read for it.
         min_content_score: copies whose content score (0..1, see `stylize.guard`) is lower are drawn again, with up to
             two other exemplars; if none does better, the best is kept and flagged. 0 is no guard.
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
@@ -110,6 +113,8 @@ def mix(
         FatalError: going on makes no sense; finished pictures stay.
     """
     _check(per_image=per_image, size=size, format=format, batch_size=batch_size, limit=limit)
+    if not 0 <= grain <= 1:
+        raise ConfigurationError(f"the grain is between 0 (none) and 1 (all of the exemplar's), not {grain:g}")
     if not 0 <= min_content_score <= 1:
         raise ConfigurationError(f"the least content score is between 0 (no guard) and 1, not {min_content_score:g}")
     span = parse_strength(strength)
@@ -162,6 +167,7 @@ def mix(
             "method": method,
             "strength": span[0] if span[0] == span[1] else span,
             "layers": restricted,
+            "grain": grain,
             "min_content_score": min_content_score,
             "size": size,
             "format": format,
@@ -187,14 +193,16 @@ def mix(
         cache=contents.storage,
         styles=exemplars.storage if exemplars else None,
         dataset=source,
+        exemplars=exemplar_source,
         run=fingerprint.digest,
         io_threads=io_threads,
         least_score=min_content_score,
+        grain=grain,
     )
     return execute(
         storage,
         fingerprint,
-        _spec(common, fingerprint, exemplar_source, device),
+        _spec(common, fingerprint, device),
         engine=make_engine(
             engine,
             workers=workers,
@@ -215,8 +223,8 @@ def mix(
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     configuration, sources = run["configuration"], run["sources"]
-    names = ("split", "limit", "per_image", "even", "method", "strength", "min_content_score", "size", "format", "seed")
-    what = {name: configuration[name] for name in names}
+    names = ["split", "limit", "per_image", "even", "method", "strength", "grain", "min_content_score"]
+    what = {name: configuration[name] for name in [*names, "size", "format", "seed"]}
     places = ("cache", "styles", "dataset", "styles_dataset", "model", "layers", "batch_size")
     where = {name: sources[name] for name in places if sources[name] is not None}
     how = {"precision": configuration["precision"] or "fp32"}  # None: the method has no model
@@ -257,11 +265,11 @@ def owned(out: Storage) -> list[str]:
     return paths
 
 
-def _spec(common: MixWorkSpec, fingerprint: Fingerprint, exemplars: Storage, device: str | None) -> WorkerSpec:
+def _spec(common: MixWorkSpec, fingerprint: Fingerprint, device: str | None) -> WorkerSpec:
     """Return the spec of the worker that the method of a run asks for."""
     configuration, sources = fingerprint.configuration, fingerprint.sources
     if configuration["method"] != STYLIZATION:
-        return TransferSpec(**vars(common), exemplars=exemplars, method=configuration["method"])
+        return TransferSpec(**vars(common), method=configuration["method"])
     return MixSpec(
         **vars(common),
         model=sources["model"],

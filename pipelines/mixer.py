@@ -91,15 +91,16 @@ class Making:
     scene: Reference | None
     copies: Sequence[Copy]
     written: dict[int, WrittenCopy] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
 
     @property
     def open(self) -> list[Copy]:
         """The copies that were refused and are to be drawn again."""
-        return [copy for copy in self.copies if not copy.settled]
+        return [] if self.failures else [copy for copy in self.copies if not copy.settled]
 
-    def close(self) -> Written:
-        """Return the content, all of whose copies are written."""
-        return together([self.written[k] for k in sorted(self.written)])
+    def close(self) -> Written | Failure:
+        """Return the content, all of whose copies are written, or why they could not all be made."""
+        return self.failures[0] if self.failures else together([self.written[k] for k in sorted(self.written)])
 
 
 Redraw = tuple[Making, Copy]
@@ -176,6 +177,7 @@ class Mixer(MixWorker):
             codes = [self._styles.codes(row["exemplar"], row["exemplar_unit"]) for row in rows]
             labels = read_labels(self.spec.dataset, rows[0])
             source = None if self.spec.resized else read_source(self.spec.dataset, cached)
+        self._read_grain(rows, info.height if self.spec.resized else cached.height, watch)
         with watch("decode"):
             size = (info.height, info.width) if self.spec.resized else None
             labels = {path: fitting(path, data, cached, size) for path, data in labels.items()}
@@ -189,6 +191,12 @@ class Mixer(MixWorker):
             source=source,
             labels=labels,
         )
+
+    def _read_grain(self, rows: Sequence[Row], height: int, watch: Stopwatch) -> None:
+        """Find out before anything is written whether the exemplars can be read; their grain stays at hand."""
+        if self.spec.grain:
+            for row in rows:
+                self._exemplars.grain(row["exemplar_source"], row["exemplar_sha256"], height, watch)
 
     def _synthesise(self, batch: Sequence[Content | Failure | None], watch: Stopwatch) -> list[Synthesis | Failure]:
         """Return the contents of a batch with their syntheses, after what failed."""
@@ -241,12 +249,15 @@ class Mixer(MixWorker):
             self._offer(making, copy, styled_CHW, source_HWC, watch)
         return making
 
-    def _redraw(self, refused: Sequence[Making], turn: Turn, watch: Stopwatch) -> Iterator[Written]:
+    def _redraw(self, refused: Sequence[Making], turn: Turn, watch: Stopwatch) -> Iterator[Written | Failure]:
         """Draw the refused copies with one exemplar of their reserves after the other, and yield their contents."""
 
         def finish(redraw: tuple[Making, Copy, Tensor]) -> None:
             making, copy, styled_CHW = redraw
-            self._offer(making, copy, styled_CHW, self._source(making.content, watch), watch)
+            try:
+                self._offer(making, copy, styled_CHW, self._source(making.content, watch), watch)
+            except BadInput as error:  # the exemplar's picture, whose grain is wanted
+                making.failures.append(Failure(id=copy.row["id"], kind="bad-input", reason=error.reason))
 
         while redraws := [(making, copy) for making in refused for copy in making.open]:
             for batch in _by_place(redraws, self.spec.batch_size):
@@ -282,6 +293,7 @@ class Mixer(MixWorker):
             else:
                 picture_HWC = recolour(source_HWC, making.base_CHW, styled_CHW)
             shift = float((styled_CHW - making.base_CHW).abs().mean()) * 127.5
+        picture_HWC = self.grained(picture_HWC, copy, watch)
         with watch("score"):
             score = making.scene.score(picture_HWC) if making.scene else None
         copy.offer(Draw(exemplar=copy.upcoming, picture_HWC=picture_HWC, shift=shift, score=score))

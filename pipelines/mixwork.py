@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from pipelines import commits, figures, provenance
 from pipelines.commits import Commit, FileRecord
+from pipelines.exemplarpictures import ExemplarPictures
 from pipelines.flow import Cores, Crew, Stopwatch, cores, io_threads
+from pipelines.mixfiles import present
 from pipelines.mixguard import Copy, tally, without_most_pictures
 from pipelines.mixplan import PLAN
 from pipelines.provenance import Row
@@ -20,8 +22,9 @@ from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList
 from stylize import images
 from stylize.datasets.tree import is_image
-from stylize.errors import BadInput, NotFound
+from stylize.errors import BadInput
 from stylize.export import encode_picture, resize_label
+from stylize.grain import add_grain
 from stylize.images import Pixels
 from stylize.storage import Storage
 
@@ -50,16 +53,19 @@ class Original(Protocol):
 class MixWorkSpec:
     """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
 
-    Draws with a content score below `least_score` are refused; 0 is no guard.
+    `exemplars` is the dataset that they are files of. Draws with a content score below `least_score` are refused; 0 is
+    no guard. `grain` is how much of an exemplar's grain its copies take on.
     """
 
     out: Storage
     cache: Storage
     styles: Storage | None
     dataset: Storage
+    exemplars: Storage
     run: str
     io_threads: int | None
     least_score: float
+    grain: float
 
     def ids(self, unit: Unit) -> Sequence[str]:
         """Return the content ids of a unit."""
@@ -95,6 +101,7 @@ class MixWorker(ABC):
         self._work = WorkList(spec.out.read(PLAN))
         self._threads = spec.io_threads or io_threads()
         self._crew = Crew(self._threads, "mix")
+        self._exemplars = ExemplarPictures(spec.exemplars)
         self._cores: Cores | None = Cores(cores())  # that computing stages share
 
     @abstractmethod
@@ -156,6 +163,16 @@ class MixWorker(ABC):
             for content, copies in by_content(rows, "content")
         }
 
+    def grained(self, picture_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
+        """Return a draw of a copy with the grain of its exemplar, as far as the style is moved; at most all of it."""
+        amount = self._common.grain * min(1.0, copy.row["strength"])
+        if amount == 0:
+            return picture_HWC
+        exemplar = copy.upcoming
+        grain = self._exemplars.grain(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
+        with watch("grain"):
+            return add_grain(picture_HWC, grain, amount, copy.row["seed"])
+
     def write_copy(
         self, copy: Copy, original: Original, labels: Mapping[str, bytes], how: Row, watch: Stopwatch
     ) -> WrittenCopy:
@@ -163,7 +180,7 @@ class MixWorker(ABC):
         row, draw = copy.written_as, copy.best
         picture, files = self._write(row, draw.picture_HWC, labels, watch)
         height, width, _ = draw.picture_HWC.shape
-        made = {"height": height, "width": width, "shift": draw.shift, **copy.verdict()}
+        made = {"height": height, "width": width, "shift": draw.shift, "grain": self._common.grain, **copy.verdict()}
         return WrittenCopy(row={**copy_row(row, original, picture, files), **how, **made}, files=[picture, *files])
 
     def _write(
@@ -181,14 +198,6 @@ class MixWorker(ABC):
 def by_content(rows: Sequence[Row], column: str) -> list[tuple[str, list[Row]]]:
     """Return the rows of each content, which follow one another."""
     return [(content, list(copies)) for content, copies in groupby(rows, key=lambda row: row[column])]
-
-
-def present(dataset: Storage, path: str) -> bytes:
-    """Read a file of a dataset; that it is gone is bad input."""
-    try:
-        return dataset.read(path)
-    except NotFound as error:
-        raise BadInput(f"missing file: {error.reason}") from error
 
 
 def read_source(dataset: Storage, original: Original) -> bytes:

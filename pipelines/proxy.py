@@ -55,6 +55,7 @@ def proxy_build(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    grain: float = 0.0,
     min_content_score: float = 0.0,
     size: str = "source",
     seed: int = 0,
@@ -95,7 +96,7 @@ def proxy_build(
     storage = Storage(out, storage_options)
     contents = CacheReader(Storage(cache, storage_options))
     what: dict[str, Any] = {"split": split, "limit": limit, "per_image": per_image, "method": method, "layers": layers}
-    what |= {"size": size, "seed": seed, "strength": strength, "min_content_score": min_content_score}
+    what |= {"size": size, "seed": seed, "strength": strength, "grain": grain, "min_content_score": min_content_score}
     record = _record(contents, what, dataset, on_event)
     record["targets"] = _earlier_targets(storage, record, overwrite=overwrite)
     summaries = {}

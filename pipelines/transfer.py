@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +15,6 @@ from pipelines.mixwork import (
     Written,
     WrittenCopy,
     fitting,
-    present,
     read_labels,
     read_source,
     together,
@@ -31,17 +27,14 @@ from stylize.errors import BadInput
 from stylize.guard import Reference
 from stylize.images import Pixels
 from stylize.methods import blend, load_method, weights_sha256
-from stylize.storage import Storage
 
-MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
 _NOTED = ("id", "image", "source_sha256", "height", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransferSpec(MixWorkSpec):
-    """How to make a `Transferer` in any process. `exemplars` is the dataset that the exemplars are files of."""
+    """How to make a `Transferer` in any process."""
 
-    exemplars: Storage
     method: str
 
     def create(self) -> Transferer:
@@ -69,7 +62,6 @@ class Transferer(MixWorker):
         self._cache = CacheReader(spec.cache)
         self._styles = CacheReader(spec.styles) if spec.styles else self._cache
         self._method, self._weights = load_method(spec.method), weights_sha256(spec.method)
-        self._exemplars = Exemplars(spec.exemplars)
 
     def pictures(
         self, groups: Sequence[Sequence[Row]], kept: frozenset[str], watch: Stopwatch
@@ -115,40 +107,11 @@ class Transferer(MixWorker):
             exemplar_HWC = self._exemplars.read(exemplar.source, exemplar.sha256, watch)
             with watch("transfer"):
                 picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
+            picture_HWC = self.grained(picture_HWC, copy, watch)
+            with watch("transfer"):
                 shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
             with watch("score"):
                 score = scene.score(picture_HWC) if scene else None
             copy.offer(Draw(exemplar=exemplar, picture_HWC=picture_HWC, shift=shift, score=score))
         how = {"method": self.spec.method, "layers": None, "weights": self._weights}
         return self.write_copy(copy, noted, labels, how, watch)
-
-
-class Exemplars:
-    """Reads exemplars of a dataset and keeps the last ones, since few of them may style very many contents."""
-
-    def __init__(self, dataset: Storage, *, memory: int = MEMORY) -> None:
-        self._dataset = dataset
-        self._memory = memory
-        self._kept: OrderedDict[str, Pixels] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def read(self, path: str, sha256: str, watch: Stopwatch) -> Pixels:
-        """Return an exemplar [H, W, 3]; one that is gone or is another file than was inverted is bad input."""
-        with self._lock:
-            if path in self._kept:
-                self._kept.move_to_end(path)
-                return self._kept[path]
-        with watch("read"):
-            data = present(self._dataset, path)
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise BadInput(f"changed exemplar: {path} is not the file that was inverted; invert it again")
-        with watch("decode"):
-            picture_HWC = images.decode_rgb(data)
-        self._keep(path, picture_HWC)
-        return picture_HWC
-
-    def _keep(self, path: str, picture_HWC: Pixels) -> None:
-        with self._lock:
-            self._kept[path] = picture_HWC
-            while sum(picture.nbytes for picture in self._kept.values()) > self._memory and len(self._kept) > 1:
-                self._kept.popitem(last=False)

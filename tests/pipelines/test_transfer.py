@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.exemplarpictures import ExemplarPictures
 from pipelines.flow import Stopwatch
 from pipelines.invert import invert
 from pipelines.mix import mix, resume
 from pipelines.provenance import read_rows
 from pipelines.report import report
 from pipelines.summary import Summary
-from pipelines.transfer import Exemplars
 from pipelines.verify import verify
 from stylize.errors import BadInput, ConfigurationError
 from stylize.images import decode_rgb, encode
@@ -180,7 +180,7 @@ def test_an_exemplar_that_changed_is_bad_input_and_others_are_kept_within_memory
         data = encode(picture(number), "png")
         storage.write(f"{number}.png", data)
         sums[f"{number}.png"] = hashlib.sha256(data).hexdigest()
-    exemplars = Exemplars(storage, memory=2 * 30 * 40 * 3)
+    exemplars = ExemplarPictures(storage, memory=2 * 30 * 40 * 3)
     for path, digest in sums.items():
         assert np.array_equal(exemplars.read(path, digest, Stopwatch()), picture(int(path[0])))
     for path in sums:

@@ -1,0 +1,99 @@
+"""The grain of exemplars on the pictures of a mix: by every method, from the plan alone, and told in the provenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.invert import invert
+from pipelines.mix import mix, resume
+from pipelines.provenance import read_rows
+from pipelines.summary import Summary
+from pipelines.verify import verify
+from stylize.errors import ConfigurationError
+from stylize.grain import add_grain, grain_of
+from stylize.images import decode_rgb, encode
+from stylize.storage import Storage
+from tests.pipelines.helpers import picture, tree, write_dataset
+
+HEIGHT, WIDTH = 90, 120
+
+
+@pytest.fixture
+def run(tmp_path: Path, tiny_model: str) -> Any:
+    """Mix three smooth pictures with two noisy exemplars into `tmp_path / name`."""
+    data, noisy = write_dataset(tmp_path / "data", ["0001TP_0", "0001TP_1", "0001TP_2"]), tmp_path / "noisy"
+    noisy.mkdir()
+    for number in range(2):
+        noise_HW = np.random.default_rng(number).normal(0, 12, (HEIGHT, WIDTH))
+        rgb = np.clip(picture(number, HEIGHT, WIDTH) / 2 + 60 + noise_HW[..., None], 0, 255).astype(np.uint8)
+        (noisy / f"{number}.png").write_bytes(encode(rgb, "png"))
+    for path in sorted((data / "train").iterdir()):
+        large = picture(len(path.name), HEIGHT, WIDTH) // 2 + 60
+        path.write_bytes(encode(large, "png"))
+        (data / "trainannot" / path.name).write_bytes(encode(large // 32, "png"))
+    for name in ("data", "noisy"):
+        invert(tmp_path / name, tmp_path / f"{name}-cache", model=tiny_model, device="cpu")
+
+    def start(name: str = "out", **options: Any) -> Summary:
+        how = {"styles": tmp_path / "noisy-cache", "min_content_score": 0.0, **options}
+        return mix(tmp_path / "data-cache", tmp_path / name, **how)
+
+    return start
+
+
+def provenance(out: Path) -> list[dict[str, Any]]:
+    return [row for path in sorted(out.glob("provenance/*.parquet")) for row in read_rows(path.read_bytes())]
+
+
+@pytest.mark.parametrize("method", ["stylization", "reinhard"])
+def test_pictures_are_those_without_grain_with_the_grain_of_their_exemplar(
+    run: Any, tmp_path: Path, method: str
+) -> None:
+    run(method=method, grain=0.5)
+    run("plain", method=method)
+    for row, plain in zip(provenance(tmp_path / "out"), provenance(tmp_path / "plain"), strict=True):
+        assert (row["grain"], plain["grain"]) == (0.5, 0.0)
+        exemplar = decode_rgb((tmp_path / "noisy" / row["exemplar_source"]).read_bytes())
+        without = decode_rgb((tmp_path / "plain" / plain["image"]).read_bytes())
+        made = decode_rgb((tmp_path / "out" / row["image"]).read_bytes())
+        assert np.array_equal(made, add_grain(without, grain_of(exemplar, HEIGHT), 0.5, row["seed"]))
+        assert not np.array_equal(made, without)
+
+
+def test_grain_goes_with_the_strength_of_the_style(run: Any, tmp_path: Path) -> None:
+    run("none", grain=1.0, strength=0.0)
+    run("plain", strength=0.0)
+    assert tree(tmp_path / "none" / "train") == tree(tmp_path / "plain" / "train")
+
+
+def test_a_second_run_goes_on_and_verify_makes_the_same_grain_again(run: Any, tmp_path: Path) -> None:
+    run(grain=1.0)
+    before = tree(tmp_path / "out" / "train")
+    (tmp_path / "out" / "train" / "0001TP_1.png").unlink()
+    repaired = verify(tmp_path / "out", repair=True)
+    assert repaired.exit_code == 0
+    assert tree(tmp_path / "out" / "train") == before
+    assert resume(Storage(tmp_path / "out").read_json("run.json"), str(tmp_path / "out")).rows == 3
+    with pytest.raises(ConfigurationError, match="grain is 1"):
+        run(grain=0.5)
+
+
+def test_an_exemplar_that_is_gone_is_bad_input_and_nothing_of_its_contents_is_written(run: Any, tmp_path: Path) -> None:
+    plain = run("plain")
+    assert plain.rows == 3
+    lost = provenance(tmp_path / "plain")[0]["exemplar_source"]
+    (tmp_path / "noisy" / lost).unlink()
+    summary = run(grain=1.0)
+    failed = [row["content"] for row in provenance(tmp_path / "plain") if row["exemplar_source"] == lost]
+    assert (summary.failed, summary.exit_code) == (len(failed), 3)
+    assert not any((tmp_path / "out" / f"{name}.png").exists() for name in failed)
+    assert run("without", grain=0.0).failed == 0
+
+
+def test_grain_is_between_none_and_all(run: Any) -> None:
+    with pytest.raises(ConfigurationError, match="the grain is between 0"):
+        run(grain=1.5)
