@@ -40,14 +40,15 @@ DATA = HERE.parent.parent / "shared" / "data"
 
 def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
     """Invert the source and the exemplars, and write the copies of each arm."""
+    arms = [arm for arm in arms if arm.method]
+    if not arms:
+        return
     caches = {None: work / "caches" / "source"}
     stylize.invert(world.source, caches[None], model=world.model, split=world.train)
     for name in {arm.exemplars for arm in arms if arm.exemplars}:
         caches[name] = work / "caches" / name
         stylize.invert(world.exemplars[name], caches[name], model=world.model, layout="folder")
     for arm in arms:
-        if arm.method is None:
-            continue
         print(f"{arm.name}: {arm.mix}", flush=True)
         stylize.mix(
             caches[None],
@@ -56,6 +57,7 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
             per_image=arm.copies,
             method=arm.method,
             strength=arm.strength,
+            grain=arm.grain,
         )
 
 
@@ -66,7 +68,7 @@ def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests
     if not missing:
         return
     classes = len(classes_of(world.source))
-    if not (folder / NETWORK).exists():
+    if not _trained(work, arm, seed):
         print(f"{arm.name}, seed {seed}", flush=True)
         source = load_frames(world.source, world.height, split=world.train)
         copies = load_frames(path_of(work, arm), world.height) if arm.method else None
@@ -84,6 +86,10 @@ def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests
 def folder_of(work: Path, arm: Arm, seed: int) -> Path:
     """Return where a network and its confusion matrices are kept."""
     return work / "models" / f"{arm.name}-{seed}"
+
+
+def _trained(work: Path, arm: Arm, seed: int) -> bool:
+    return (folder_of(work, arm, seed) / NETWORK).exists()
 
 
 def _tell(line: str) -> None:
@@ -189,7 +195,8 @@ def main() -> None:
         return
     chosen = [arms[name] for name in options.arms.split(",")] if options.arms else list(arms.values())
     recipe, seeds = Recipe(steps=options.steps), [int(seed) for seed in options.seeds.split(",")]
-    prepare(world, chosen, options.work)
+    untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
+    prepare(world, untrained, options.work)
     tests = _tests(world, options.test)
     for seed in seeds:
         for arm in chosen:

@@ -19,6 +19,7 @@ class Arm:
     exemplars: str | None = None
     copies: int = COPIES
     strength: str = "1"
+    grain: float = 0.0
     augmentation: str = "none"
 
     @property
@@ -27,7 +28,8 @@ class Arm:
         if self.method is None:
             return None
         strength = "" if self.strength == "1" else f"-s{self.strength}"
-        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}"
+        grain = f"-g{self.grain:g}" if self.grain else ""
+        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}{grain}"
 
     @property
     def describe(self) -> str:
@@ -36,7 +38,8 @@ class Arm:
         if self.method:
             whose = f"{self.exemplars} exemplars" if self.exemplars else "exemplars of the source"
             strength = "" if self.strength == "1" else f", strength {self.strength}"
-            parts.append(f"{self.copies} copies by {self.method}, {whose}{strength}")
+            grain = ", with grain" if self.grain else ""
+            parts.append(f"{self.copies} copies by {self.method}, {whose}{strength}{grain}")
         if self.augmentation != "none":
             parts.append(f"{self.augmentation} while training")
         return " + ".join(parts)
@@ -58,15 +61,17 @@ def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
     for name in exemplars:
         essa = replace(issa, name=f"essa:{name}", exemplars=name)
         arms += [essa, *(replace(essa, name=f"{method}:{name}", method=method) for method in METHODS)]
+        arms += [replace(essa, name=f"{method}:{name}+grain", method=method, grain=1.0) for method in METHODS]
         arms += _beyond(essa, strength="0.5-1.5")
     return {arm.name: arm for arm in arms}
 
 
 def _beyond(arm: Arm, strength: str) -> list[Arm]:
-    """Return the arm with exaggerated styles, and on top of the strongest augmentations."""
+    """Return the arm with exaggerated styles, with grain as well, and with augmentation on top."""
     strong = replace(arm, name=f"{arm.name}-strong", strength=strength)
-    tops = [replace(arm, name=f"{arm.name}+{name}", augmentation=name) for name in ("colour-jitter", "weather")]
-    return [strong, *tops, replace(strong, name=f"{strong.name}+colour-jitter", augmentation="colour-jitter")]
+    full = replace(strong, name=f"{arm.name}-full", grain=1.0)
+    tops = [(each, top) for each in (arm, strong, full) for top in ("colour-jitter", "weather")]
+    return [strong, full, *(replace(each, name=f"{each.name}+{top}", augmentation=top) for each, top in tops)]
 
 
 def path_of(work: Path, arm: Arm) -> Path:
