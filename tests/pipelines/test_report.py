@@ -34,7 +34,7 @@ def cache(dataset: Path, tmp_path: Path, tiny_model: str) -> Path:
 
 @pytest.fixture
 def stylized(cache: Path, tmp_path: Path) -> Path:
-    mix(cache, tmp_path / "stylized", per_image=2, min_content_score=0, device="cpu")
+    mix(cache, tmp_path / "stylized", per_image=2, device="cpu")
     return tmp_path / "stylized"
 
 
@@ -78,16 +78,7 @@ def test_exemplars_of_another_cache_are_found_where_they_were(cache: Path, tmp_p
     photographs.mkdir()
     (photographs / "dusk.jpg").write_bytes(encode(picture(5, 40, 50), "jpeg"))
     invert(photographs, tmp_path / "styles", model=tiny_model, device="cpu")
-    mix(
-        cache,
-        tmp_path / "out",
-        styles=tmp_path / "styles",
-        strength=0.5,
-        layers="0-2",
-        min_content_score=0,
-        seed=3,
-        device="cpu",
-    )
+    mix(cache, tmp_path / "out", styles=tmp_path / "styles", strength=0.5, layers="0-2", seed=3, device="cpu")
     page = page_of(tmp_path / "out")
     assert len(page.sources) == 30 + LOWEST
     assert "1 exemplar in the plan, each used 10 times" in page.text
