@@ -49,11 +49,16 @@ def _visible(variance: Tensor) -> Tensor:
 
 
 def edge_agreement(images_BCHW: Tensor, references_BCHW: Tensor) -> Tensor:
-    """Return how many of the strongest edges are found again within a pixel, [B], in 0..1: F1 of both directions."""
+    """Return how many of the strongest edges are found again within a pixel, [B], in 0..1: F1 of both directions.
+
+    Two pictures without any edge agree; one that lost them all does not.
+    """
     edges, others = _edges(images_BCHW), _edges(references_BCHW)
-    found = (edges * _widened(others)).flatten(1).sum(1) / edges.flatten(1).sum(1)
-    kept = (others * _widened(edges)).flatten(1).sum(1) / others.flatten(1).sum(1)
-    return 2 * found * kept / (found + kept).clamp(min=1e-9)
+    number, its_number = edges.flatten(1).sum(1), others.flatten(1).sum(1)
+    found = (edges * _widened(others)).flatten(1).sum(1) / number.clamp(min=1)
+    kept = (others * _widened(edges)).flatten(1).sum(1) / its_number.clamp(min=1)
+    agreement = 2 * found * kept / (found + kept).clamp(min=1e-9)
+    return torch.where(number + its_number == 0, 1.0, agreement)
 
 
 def _edges(images_BCHW: Tensor) -> Tensor:
@@ -64,8 +69,9 @@ def _edges(images_BCHW: Tensor) -> Tensor:
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     strength = (across.square() + down.square()).sqrt()
     relative = strength / (blur(strength, REACH * strength.shape[-2]) + FAINT)
-    bound_B = torch.quantile(relative.flatten(1), 1 - EDGES, dim=1)
-    return (relative >= bound_B[:, None, None, None]).float()
+    flat_BN = relative.flatten(1)
+    bound_B = flat_BN.kthvalue(round((1 - EDGES) * flat_BN.shape[1]), dim=1).values
+    return ((relative >= bound_B[:, None, None, None]) & (relative > 1e-5)).float()
 
 
 def _widened(edges_B1HW: Tensor) -> Tensor:

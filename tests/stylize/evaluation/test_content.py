@@ -55,6 +55,13 @@ def test_a_negative_keeps_edges_but_no_structure() -> None:
 def test_nothing_left_is_no_structure() -> None:
     assert both(torch.zeros_like(STREETS))[0] == pytest.approx(0, abs=1e-6)
     assert both(STREETS * 0.002)[0] < 0.5  # below a grey level
+    assert both(torch.zeros_like(STREETS))[1] == 0
+
+
+def test_two_empty_pictures_have_lost_no_edge() -> None:
+    empty = torch.zeros(1, 3, 48, 64)
+    assert float(edge_agreement(empty, empty + 0.5)) == 1
+    assert float(edge_agreement(STREETS[:1], empty)) == 0
 
 
 def test_blur_and_noise_cost_structure() -> None:
