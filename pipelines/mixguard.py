@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from pipelines import figures
 from pipelines.provenance import Row
@@ -17,6 +19,7 @@ from stylize.reporting import fitted
 RESERVE = 2  # further exemplars per copy
 SHOWN_WIDTH, SHOWN_QUALITY = 256, 80  # of a refused picture in the provenance
 SHOWN_PER_UNIT = 4  # so many refused pictures of a unit are kept for the report
+NO_PIXELS: Pixels = np.zeros((0, 0, 3), np.uint8)
 _NOTED = ("id", "image", "source_sha256")
 
 
@@ -100,7 +103,7 @@ class Copy:
             return
         better = (draw.score or 0) > (self._best.score or 0)
         worse, self._best = (self._best, draw) if better else (draw, self._best)
-        self._refused.append((worse, _thumbnail(worse.picture_HWC)))
+        self._refused.append((replace(worse, picture_HWC=NO_PIXELS), _thumbnail(worse.picture_HWC)))
 
     @property
     def written_as(self) -> Row:
@@ -121,6 +124,10 @@ class Copy:
             for draw, thumbnail in self._refused
         ]
         return {"content_score": self.best.score, "redrawn": refused, "flagged": self.flagged}
+
+    def release(self) -> None:
+        """Let go of the pixels, once they are written: others of the same content may still be waiting."""
+        self._best = replace(self.best, picture_HWC=NO_PIXELS)
 
     @property
     def _tried(self) -> int:

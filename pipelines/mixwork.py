@@ -180,6 +180,7 @@ class MixWorker(ABC):
         row, draw = copy.written_as, copy.best
         picture, files = self._write(row, draw.picture_HWC, labels, watch)
         height, width, _ = draw.picture_HWC.shape
+        copy.release()
         made = {"height": height, "width": width, "shift": draw.shift, "grain": self._common.grain, **copy.verdict()}
         return WrittenCopy(row={**copy_row(row, original, picture, files), **how, **made}, files=[picture, *files])
 
