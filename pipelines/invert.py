@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,10 @@ from pipelines.fingerprint import Fingerprint
 from pipelines.inverter import InvertSpec
 from pipelines.run import execute
 from pipelines.summary import Summary
-from pipelines.worklist import WorkListFile, build, chunks
-from stylize.cache import INPUT_SCHEMA, INPUTS, CacheInfo
+from pipelines.worklist import WorkListFile, work_list
+from stylize.cache import INPUTS, CacheInfo
 from stylize.codec import check_mode
-from stylize.datasets.base import Dataset, Sample, open_dataset
-from stylize.datasets.samples import Samples
+from stylize.datasets.base import Dataset, open_dataset
 from stylize.errors import ConfigurationError
 from stylize.models.bundle import Bundle, check_precision, load_outline
 from stylize.storage import Storage
@@ -130,13 +129,6 @@ def describe(summary: Summary) -> list[str]:
         f"reconstruction: {psnr:.2f} dB PSNR on average, 5 % below {worst:.1f} dB; quantisation costs {cost:.3f} dB",
         f"storage: {per_image / 1e3:.1f} kB per image, {raw / per_image:.1f} times less than fp32 ({raw / 1e3:.1f} kB)",
     ]
-
-
-def work_list(samples: Sequence[Sample], unit_size: int) -> WorkListFile:
-    """Return the work list of samples sorted by id, `unit_size` to a unit."""
-    ordered = samples if isinstance(samples, Samples) else sorted(samples, key=lambda sample: sample.id)
-    rows = ({"id": s.id, "image": s.image, "labels": list(s.labels), "split": s.split, "key": s.key} for s in ordered)
-    return build(INPUT_SCHEMA, chunks(rows, unit_size))
 
 
 def _fingerprint(

@@ -19,10 +19,13 @@ from typing import IO, Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stylize.cache import INPUT_SCHEMA
+from stylize.datasets.samples import Samples
+from stylize.datasets.tree import Sample
 from stylize.errors import FatalError, StylizeError
 from stylize.worklist import UNITS, WorkList, pack
 
-__all__ = ["WorkList", "WorkListFile", "build", "chunks", "digest"]
+__all__ = ["WorkList", "WorkListFile", "build", "chunks", "digest", "work_list"]
 
 Row = TypeVar("Row")
 ROW_GROUP = 8192  # rows at least, but for the last group
@@ -91,6 +94,13 @@ def _no_room_is_fatal() -> Iterator[None]:
     except OSError as error:
         where = tempfile.gettempdir()
         raise FatalError(f"cannot write a work list to {where} ({error}): name another folder in TMPDIR") from error
+
+
+def work_list(samples: Sequence[Sample], unit_size: int) -> WorkListFile:
+    """Return the work list of `invert`: samples sorted by id, `unit_size` to a unit."""
+    ordered = samples if isinstance(samples, Samples) else sorted(samples, key=lambda sample: sample.id)
+    rows = ({"id": s.id, "image": s.image, "labels": list(s.labels), "split": s.split, "key": s.key} for s in ordered)
+    return build(INPUT_SCHEMA, chunks(rows, unit_size))
 
 
 def digest(data: bytes) -> str:

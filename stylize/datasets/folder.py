@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from functools import lru_cache, partial
 
 from stylize.datasets.matching import Found, Layout, Matcher
 from stylize.datasets.names import Files
@@ -24,59 +25,67 @@ def collect(tree: Tree) -> Found:
     """
     matcher = Matcher(tree.paths)
     rooms: set[str] = set()  # folders that hold an images folder
-    others = array("I")
+    others, plain = array("I"), array("I")
     for number, path in enumerate(tree.paths):
-        room = _room(path)
+        folder = path.rpartition("/")[0]
+        room = _room(folder)
         if room is None:
             others.append(number)
         elif is_image(path):
             rooms.add(room)
-            inner = path[len(room) :].strip("/").split("/")[1:-1]
-            matcher.add_image(_group(room, inner), stem(path), number, _split(path))
-    left_out, plain = 0, array("I")
+            matcher.add_image(_group_of_images(folder), stem(path), number, _split(folder))
+    left_out = 0
+    groups_of = lru_cache(partial(_groups_of_labels, rooms))
     for number, path in Files(tree.paths, others).numbered():
         folder = path.rpartition("/")[0]
-        group = _group_of_label(path, rooms, matcher)
+        groups = groups_of(folder)
         if folder in rooms:
             left_out += is_image(path)
-        elif group is not None:
-            matcher.add_label(group, number, path, _split(path))
-        elif is_image(path):
+        elif not groups:
             plain.append(number)
+        elif not any(matcher.attach(group, number, path) for group in groups):
+            matcher.add_orphan(path, _split(folder))
     for number, path in Files(tree.paths, plain).numbered():  # last, because no label can be meant for them
-        matcher.add_image(path.rpartition("/")[0], stem(path), number, _split(path))
+        if is_image(path):
+            folder = path.rpartition("/")[0]
+            matcher.add_image(folder, stem(path), number, _split(folder))
     return matcher.found(_note(matcher, left_out))
 
 
-def _room(path: str) -> str | None:
-    """Return the folder in which this path's `images` folder lies; None when no part has such a name."""
-    parts = path.split("/")[:-1]
+@lru_cache
+def _room(folder: str) -> str | None:
+    """Return the folder in which this one's `images` folder lies; None when no part has such a name."""
+    parts = folder.split("/")
     index = next((i for i, part in enumerate(parts) if part.lower() in IMAGE_FOLDERS), None)
     return None if index is None else "/".join(parts[:index])
+
+
+@lru_cache
+def _group_of_images(folder: str) -> str:
+    room = _room(folder) or ""
+    return _group(room, folder[len(room) :].strip("/").split("/")[1:])
 
 
 def _group(room: str, inner: list[str]) -> str:
     return f"{room}//{'/'.join(inner)}"
 
 
-def _group_of_label(path: str, rooms: set[str], matcher: Matcher) -> str | None:
-    """Return the group of pictures a label belongs to; None for a file with no `images` folder beside or above it.
+def _groups_of_labels(rooms: set[str], folder: str) -> list[str]:
+    """Return the groups of pictures that labels of a folder may belong to; none without `images` beside or above it.
 
     A label folder may be deep (`labels/colour/train/a.png` for `images/train/a.png`): the first group that knows the
-    name counts. An unmatched one gets the group of its own folder, which makes it an orphan.
+    name counts.
     """
-    parts = path.split("/")
-    inside = [depth for depth in range(len(parts) - 1) if "/".join(parts[:depth]) in rooms]
-    for depth in inside:
-        for first in range(depth + 1, len(parts)):
-            group = _group("/".join(parts[:depth]), parts[first:-1])
-            if matcher.owner(group, path) is not None:
-                return group
-    return _group("/".join(parts[: inside[0]]), parts[inside[0] + 1 : -1]) if inside else None
+    parts = folder.split("/") if folder else []
+    inside = [depth for depth in range(len(parts)) if "/".join(parts[:depth]) in rooms]
+    return [
+        _group("/".join(parts[:depth]), parts[first:]) for depth in inside for first in range(depth + 1, len(parts) + 1)
+    ]
 
 
-def _split(path: str) -> str:
-    return next((part for part in path.split("/")[:-1] if part.lower() in SPLITS), "")
+@lru_cache
+def _split(folder: str) -> str:
+    return next((part for part in folder.split("/") if part.lower() in SPLITS), "")
 
 
 def _note(matcher: Matcher, left_out: int) -> str:

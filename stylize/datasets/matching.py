@@ -57,21 +57,24 @@ class Matcher:
         self._keys.append(len(key))
         self._splits.append(self._split_numbers.setdefault(split, len(self._split_numbers)))
 
-    def owner(self, group: str, path: str) -> int | None:
-        """Return which image of a group a label belongs to, the first of several; None when there is none."""
+    def attach(self, group: str, number: int, path: str) -> bool:
+        """Give a label to the images of a group that it is named after, once all are known; say whether there are."""
         for key in leading(stem(path)):
-            found = self._known.find(_identity(group, key))
-            if found is not None:
-                return found
-        return None
+            owner = self._known.find(_identity(group, key))
+            if owner is not None:
+                self._labels.append(number)
+                self._owners.append(owner)
+                return True
+        return False
 
     def add_label(self, group: str, number: int, path: str, split: str = "") -> None:
         """Take a label after all images; one without an image is an orphan, unless it is no picture."""
-        owner = self.owner(group, path)
-        if owner is not None:
-            self._labels.append(number)
-            self._owners.append(owner)
-        elif is_image(path):
+        if not self.attach(group, number, path):
+            self.add_orphan(path, split)
+
+    def add_orphan(self, path: str, split: str) -> None:
+        """Note a label that no image is known for, if it is a picture."""
+        if is_image(path):
             self._orphans.append((split, path))
 
     @property
@@ -80,11 +83,13 @@ class Matcher:
         return len(self._labels) > 0
 
     def found(self, note: str = "") -> Found:
-        """Return the samples, sorted by id."""
+        """Return the samples, sorted by id; to be called once, after all files."""
+        owner = self._known.firsts().astype(np.uint32)
+        self._known = Digests()  # no longer needed, and sorting the ids wants as much memory
         labels, owners = np.frombuffer(self._labels, np.uint32), np.frombuffer(self._owners, np.uint32)
         by_owner = np.lexsort((labels, owners))  # the listing is sorted, and so are the labels of an image
         order, whole = self._by_id()
-        owner = self._known.firsts()[order]
+        owner = owner[order]
         samples = Samples(
             names=self._names,
             images=np.frombuffer(self._images, np.uint32)[order],

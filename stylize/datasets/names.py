@@ -51,8 +51,9 @@ class Names(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
-        return self._bytes[self._ends[number - 1] if number else 0 : self._ends[number]].decode()
+        if index < 0:
+            index = range(len(self))[index]
+        return self._bytes[self._ends[index - 1] if index else 0 : self._ends[index]].decode()
 
     def __iter__(self) -> Iterator[str]:
         start = 0

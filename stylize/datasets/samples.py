@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any, overload
 
 import numpy as np
@@ -43,14 +44,23 @@ class Samples(Sequence[Sample]):
     def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        image = self.names[self.images[index]]
+        return self._sample(*(column[index].item() for column in self._columns()))
+
+    def __iter__(self) -> Iterator[Sample]:
+        return starmap(self._sample, zip(*(column.data for column in self._columns()), strict=True))
+
+    def _columns(self) -> tuple[npt.NDArray[Any], ...]:
+        return self.images, self.keys, self.whole, self.splits, self.first, self.last
+
+    def _sample(self, number: int, key: int, whole: bool, split: int, first: int, last: int) -> Sample:
+        image = self.names[number]
         start = image.rfind("/") + 1
         return Sample(
-            id=image if self.whole[index] else without_suffix(image),
+            id=image if whole else without_suffix(image),
             image=image,
-            labels=tuple(self.names[number] for number in self.labels[self.first[index] : self.last[index]].tolist()),
-            split=self.split_names[self.splits[index]],
-            key=image[start : start + int(self.keys[index])],
+            labels=tuple(self.names[label] for label in self.labels.data[first:last]),
+            split=self.split_names[split],
+            key=image[start : start + key],
         )
 
     def __eq__(self, other: object) -> bool:
