@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
-from pipelines.batching import Batching
+from pipelines.batching import Batching, keep_freed_memory
 from stylize.errors import FatalError
 
 
@@ -82,3 +83,7 @@ def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way() -> None:
     with batching.gate, batching.gate:
         assert not batching.gate.acquire(blocking=False)
     batching.close()
+
+
+def test_glibc_takes_the_setting_that_keeps_freed_memory() -> None:
+    assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
