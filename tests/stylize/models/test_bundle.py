@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -202,4 +204,13 @@ def test_an_outline_has_shapes_and_hash_but_no_weights(tmp_path: Path, bundle: B
     outline, loaded = module.load_outline(str(path)), load_bundle(str(path), device="cpu")
     for name in ("height", "width", "num_ws", "w_dim", "noise_shapes", "sha256", "card"):
         assert getattr(outline, name) == getattr(loaded, name)
-    assert outline.device.type == "meta"
+    assert not same_state(outline, loaded)
+
+
+def test_loading_leaves_the_compiler_alone() -> None:
+    """Torch's compiler takes a second to import, and some innocent operations have it imported."""
+    code = (
+        "import sys; from stylize.models.bundle import load_bundle; bundle = load_bundle('camvid', device='cpu')\n"
+        "assert not [name for name in sys.modules if name.startswith('torch._dynamo.')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
