@@ -25,6 +25,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipelines import commits
+from pipelines.flow import prefetch
 from pipelines.lease import LEASE
 from stylize import __version__
 from stylize.errors import BadInput, ConfigurationError, NotFound, StylizeError
@@ -176,8 +177,9 @@ def refuse_foreign(storage: Storage) -> None:
 def erase(storage: Storage, owned: Callable[[Storage], Iterable[str]] | None = None) -> None:
     """Remove what an earlier run wrote, `run.json` last, so that an interrupted removal can be repeated."""
     with ThreadPoolExecutor(commits.THREADS, "erase") as pool:
-        if owned is not None:
-            list(pool.map(storage.remove, owned(storage)))
+        if owned is not None:  # perhaps millions: not all at once into the pool
+            for _ in prefetch(pool, storage.remove, owned(storage), ahead=4 * commits.THREADS):
+                pass
         list(pool.map(storage.remove, _extras(storage)))
         list(pool.map(lambda unit: _erase_unit(storage, unit), commits.committed(storage)))
         list(pool.map(storage.remove, (path for folder in OWN_FOLDERS for path in storage.list(folder))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -252,17 +252,17 @@ def _guarded(summary: Summary) -> list[str]:
     return [f"{line}; {count(redrawn, 'picture')} drawn again with another exemplar, {kept}: see `stylize report`"]
 
 
-def owned(out: Storage) -> list[str]:
-    """Return what a mix in `out` may have written without recording it, for `overwrite`."""
-    paths = [SHEET]
+def owned(out: Storage) -> Iterator[str]:
+    """Yield what a mix in `out` may have written without recording it, for `overwrite`."""
+    yield SHEET
     try:
         work = WorkList(out.read(PLAN))
     except NotFound:
-        return paths
+        return
     for unit in range(len(work)):
         for row in work.rows(unit):
-            paths += [row["image"], *(label["path"] for label in row["labels"])]
-    return paths
+            yield row["image"]
+            yield from (label["path"] for label in row["labels"])
 
 
 def _spec(common: MixWorkSpec, fingerprint: Fingerprint, device: str | None) -> WorkerSpec:

@@ -187,7 +187,7 @@ class _Check:
         self._known.add(file.path for file in files)
 
     def _strangers(self) -> Iterator[Finding]:
-        for path in self._known.others(self.storage.list()):
+        for path in sorted(self._known.others(self.storage.scan())):
             if path.startswith(OWN_FOLDERS):
                 yield Finding(path=path, problem="orphan", detail="no record names it")
             else:
