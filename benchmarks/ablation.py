@@ -22,7 +22,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from stylize.images import to_model
 from stylize.metrics import psnr, ssim
 from stylize.models.bundle import Bundle
 from stylize.render import blend_codes, recolour, render_clipped
+from stylize.training import loop
 from stylize.training.config import LIGHT, EncoderTraining
 from stylize.training.encoder import train_encoder
 from stylize.training.events import TrainingEvent
@@ -47,6 +47,8 @@ RESULTS = Path(__file__).parent / "results"
 SOURCE = (240, 320)
 BATCH = 4
 PATCH = 16  # side of a masked patch, in pixels of the picture
+EVALUATIONS = 4  # per training; each costs as much as tens of training images
+PICTURES = ("content_HWC", "exemplar_HWC", "truth_HWC")
 HOLDOUT = "*scene0109[5-9]*"
 RECIPES = {"paper": masking.RECIPE, "light": LIGHT}
 GROUPS = {"none": "", "coarse": "0-2", "middle": "3-6", "fine": "7-", "coarse and middle": "0-6",
@@ -86,9 +88,9 @@ VARIANTS = (
     Variant(ratio=0.0),
     Variant(scale=2),
     Variant(scale=8),
-    Variant(ratio=0.5),
-    Variant(ratio=0.75),
     Variant(replacement="zeros"),
+    Variant(ratio=0.75),
+    Variant(ratio=0.5),
     Variant(recipe="light"),
     Variant(recipe="light", ratio=0.0),
     Variant(ratio=0.75, replacement="zeros"),
@@ -120,6 +122,7 @@ class Job:
     def finish(self) -> None:
         """Train, or go on training, then judge."""
         torch.set_num_threads(1)
+        loop.EVALUATIONS = EVALUATIONS
         began = time.process_time()
         summary = train_encoder(
             str(self.work / "data"),
@@ -139,7 +142,7 @@ class Job:
             "processor seconds of the last stretch": round(seconds),
             "numbers per picture": sum(int(np.prod(shape)) for shape in bundle.noise_shapes),
             "held-out PSNR": summary.heldout_psnr,
-            **measure(bundle, self.scenes),
+            **measure(bundle, stored_pairs(self.work, self.scenes)),
         }
         (self.run / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
 
@@ -148,11 +151,13 @@ class Job:
             print(f"{time.strftime('%H:%M:%S')} {self.run.name}: {event.message}", flush=True)
 
 
-def measure(bundle: Bundle, count: int, layers: Sequence[int] | None = None) -> dict[str, float]:
-    """Return how far `count` day scenes come towards their true renders when the codes of `layers` (or all) move."""
+def measure(
+    bundle: Bundle, pairs: Sequence[style_transfer.Pair], layers: Sequence[int] | None = None
+) -> dict[str, float]:
+    """Return how far day scenes come towards their true renders when the codes of `layers` (or all) move."""
     comparisons: list[Comparison] = []
     moved, closeness, likeness = [], [], []
-    for pair in pairs(count):
+    for pair in pairs:
         content, exemplar = (
             style_transfer.invert(bundle, picture_HWC) for picture_HWC in (pair.content_HWC, pair.exemplar_HWC)
         )
@@ -174,10 +179,21 @@ def measure(bundle: Bundle, count: int, layers: Sequence[int] | None = None) -> 
     }
 
 
-@lru_cache(maxsize=1)
-def pairs(count: int) -> tuple[style_transfer.Pair, ...]:
-    """Render the pairs once for all models that a process judges."""
-    return tuple(style_transfer.make_pairs(count, *SOURCE))
+def stored_pairs(work: Path, count: int) -> list[style_transfer.Pair]:
+    """Return the pairs of `count` scenes, rendered once for all models: that takes as long as half a training."""
+    path = work / f"pairs{count}.npz"
+    if not path.exists():
+        made = list(style_transfer.make_pairs(count, *SOURCE))
+        making = path.with_name(f"{os.getpid()}-{path.name}")
+        np.savez(making, **{name: np.stack([getattr(pair, name) for pair in made]) for name in PICTURES})
+        making.rename(path)
+    stored = np.load(path)
+    pictures = [stored[name] for name in PICTURES]
+    conditions = style_transfer.CONDITIONS * count
+    return [
+        style_transfer.Pair(condition=name, **dict(zip(PICTURES, some, strict=True)))
+        for name, *some in zip(conditions, *pictures, strict=True)
+    ]
 
 
 def _error(gains: Sequence[float]) -> float:
@@ -186,11 +202,16 @@ def _error(gains: Sequence[float]) -> float:
     return float(by_scene.std(ddof=1) / np.sqrt(len(by_scene))) if len(by_scene) > 1 else 0.0
 
 
-def swaps(model: str, count: int) -> dict[str, Any]:
-    """Return the figures of each group of layers of one model."""
+def swaps(model: str, work: Path, count: int) -> dict[str, Any]:
+    """Return the figures of each group of layers of one model, measured now or by an earlier call."""
     bundle = load_bundle(model, device="cpu")
-    groups = {name: measure(bundle, count, group_layers(span, bundle.num_ws)) for name, span in GROUPS.items()}
-    return {"weights": bundle.sha256, "layers": bundle.num_ws, "groups": groups}
+    path = work / f"swaps-{bundle.sha256[:12]}-{count}.json"
+    if not path.exists():
+        pairs = stored_pairs(work, count)
+        groups = {name: measure(bundle, pairs, group_layers(span, bundle.num_ws)) for name, span in GROUPS.items()}
+        found = {"weights": bundle.sha256, "layers": bundle.num_ws, "groups": groups}
+        path.write_text(json.dumps(found, indent=2) + "\n")
+    return dict(json.loads(path.read_text()))
 
 
 def group_layers(span: str, num_ws: int) -> tuple[int, ...]:
@@ -244,7 +265,7 @@ def collect_swaps(jobs: Sequence[Job]) -> Mapping[str, Any]:
     """Return the code swaps of the bundled model and of the first model of the paper's settings."""
     base = next((job for job in jobs if job.variant == BASE and job.figures()), None)
     models = {"streets": "streets"} | ({BASE.name: str(base.run / "bundle.safetensors")} if base else {})
-    return {name: swaps(model, jobs[0].scenes) for name, model in models.items()}
+    return {name: swaps(model, jobs[0].work, jobs[0].scenes) for name, model in models.items()}
 
 
 def main() -> None:
@@ -271,6 +292,7 @@ def main() -> None:
         "scenes": arguments.scenes,
         "source": SOURCE,
         "variants": rows,
+        "missing": [job.run.name for job in jobs if job.figures() is None],
         "swaps": collect_swaps(jobs),
     }
     (arguments.out / "ablation.json").write_text(json.dumps(report, indent=2) + "\n")

@@ -83,12 +83,16 @@ def tables(report: Row) -> list[str]:
     """Return the paragraphs and tables of a report in Markdown."""
     pairs = next(iter(report["variants"][0]["seeds"].values()))
     height, width = report["source"]
+    errors = [
+        f"± {np.mean([figures[name] for row in report['variants'] for figures in row['seeds'].values()]):.2f} dB"
+        for name in ("gain error", "low gain error")
+    ]
     setting = (
         f"{report['images']:,} training images per model; {pairs['pairs']} pairs ({report['scenes']} scenes in five "
         f"conditions) at {height}x{width}. The day scenes themselves stand at {pairs['content']:.2f} dB, "
         f"{pairs['content_low']:.2f} dB in low frequencies, from the truth. Means over seeds, ± half the distance "
-        f"between the seeds; a mean gain is known to ± {_error(report, 'gain error')} dB (full) and "
-        f"± {_error(report, 'low gain error')} dB (low) over scenes."
+        f"between the seeds where there are two; over scenes, the standard error of a gain is {errors[0]} (full) and "
+        f"{errors[1]} (low)."
     )
     parts = [
         setting,
@@ -97,6 +101,8 @@ def tables(report: Row) -> list[str]:
             [_settings(row) + _figures(list(row["seeds"].values())) for row in report["variants"]],
         ),
     ]
+    if report["missing"]:
+        parts.append(f"Not trained yet, the same command goes on with them: {', '.join(report['missing'])}.")
     for model, found in report["swaps"].items():
         rows = [[name, *_figures([figures])[1:]] for name, figures in found["groups"].items()]
         parts.append(
@@ -148,10 +154,6 @@ def _figures(seeds: Sequence[Row]) -> list[str]:
         spread = f" ± {np.ptp(values) / 2:.{digits}f}" if digits and len(values) > 1 else ""
         cells.append(f"{values.mean():.0%}" if digits is None else f"{values.mean():.{digits}f}{spread}")
     return cells
-
-
-def _error(report: Row, name: str) -> str:
-    return f"{np.mean([figures[name] for row in report['variants'] for figures in row['seeds'].values()]):.2f}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
