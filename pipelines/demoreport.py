@@ -311,7 +311,8 @@ def _own(story: Story) -> Html:
             f"stylize doctor {DAY}",
             f"stylize invert {DAY} cache/day --model {story.model} --unit-size {UNIT}",
             f"stylize invert {WEATHER} cache/weather --model {story.model} --unit-size {UNIT}",
-            f"stylize mix cache/day {STYLIZED} --styles cache/weather --per-image {copies} --seed {story.seed}",
+            f"stylize mix cache/day {STYLIZED} --styles cache/weather --per-image {copies} --seed {story.seed} "
+            "--min-content-score 0",
             f"stylize verify {STYLIZED}",
         ),
         text(join("Everything is still there: ", code(STYLIZED), " is a dataset that a trainer reads as it is.")),
