@@ -287,3 +287,15 @@ def test_a_model_file_that_changes_during_the_run_is_noticed(
     monkeypatch.setattr(inverter.InvertSpec, "create", swapped)
     with pytest.raises(FatalError, match="changed since the run began"):
         run(model=str(model))
+
+
+def test_a_precision_is_part_of_what_a_run_is_and_shows_in_its_bytes(run: Any, tmp_path: Path) -> None:
+    run()
+    with pytest.raises(ConfigurationError, match='precision is "fp32" there and "bf16" here'):
+        run(precision="bf16")
+    run("coarse", precision="bf16")
+    exact, coarse = (next(CacheReader(Storage(tmp_path / name)).rows(0)) for name in ("cache", "coarse"))
+    assert bytes(memoryview(exact.w_plus)) != bytes(memoryview(coarse.w_plus))
+    with pytest.raises(ConfigurationError, match="precision"):
+        run("third", precision="fp64")
+    assert not (tmp_path / "third").exists()
