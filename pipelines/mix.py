@@ -167,8 +167,8 @@ def mix(
             "method": method,
             "strength": span[0] if span[0] == span[1] else span,
             "layers": restricted,
-            "grain": grain,
-            "min_content_score": min_content_score,
+            "grain": float(grain),
+            "min_content_score": float(min_content_score),  # 0 and 0.0 are not one in JSON
             "size": size,
             "format": format,
             "seed": seed,

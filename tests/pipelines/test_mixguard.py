@@ -113,7 +113,7 @@ def test_what_a_bad_exemplar_made_is_refused_and_the_reserve_takes_its_place(run
             assert (row["sha256"], row["redrawn"]) == (other["sha256"], [])
     assert summary.figures["redrawn"] == summary.figures["refused"] == len(redrawn)
     assert f"{len(redrawn)} pictures drawn again with another exemplar, all found one" in describe(summary)[1]
-    assert describe(run("unguarded", per_image=2, min_content_score=0))[1:] == []
+    assert describe(run("unguarded", per_image=2, min_content_score=0.0))[1:] == []  # the same run as with 0
 
 
 def test_a_redrawn_picture_is_what_the_library_makes_of_its_pair(
