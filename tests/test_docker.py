@@ -37,7 +37,7 @@ def load(path: Path) -> Any:
 
 def test_images_run_without_root_and_from_a_pinned_base(folder: Path, stages: dict[str, str]) -> None:
     assert list(stages) == ["build", "cpu", "cuda"]
-    assert re.findall(r"^USER (.*)$", stages["cpu"], flags=re.MULTILINE) == ["stylize"]
+    assert re.findall(r"^USER (.*)$", stages["cpu"], flags=re.MULTILINE) == ["1000"]
     assert "USER" not in stages["cuda"]
     base = re.search(r"^ARG BASE=(.*)$", (folder / "Dockerfile").read_text(), flags=re.MULTILINE)
     assert base is not None
