@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import tempfile
 import threading
@@ -72,7 +71,9 @@ class Bench:
     stages: Sequence[str] = ("invert", "mix")
 
     def _fresh(self, name: str) -> Path:
-        shutil.rmtree(self.folder / name, ignore_errors=True)
+        """Return a folder that does not exist; an older one moves away, since removing it would count."""
+        if (self.folder / name).exists():
+            (self.folder / name).rename(self.folder / f"{name}-{time.monotonic_ns()}")
         return self.folder / name
 
 

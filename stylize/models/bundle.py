@@ -144,7 +144,7 @@ def load_bundle(
     with _fitting(model):
         # Not on the device "meta": its arithmetic has torch import its compiler, which takes longer than all the rest.
         bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
-        bundle.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+        bundle.load_state_dict(tensors)
     bundle.card = header.get("card", {})
     bundle.name, bundle.sha256, bundle.precision = model, hashlib.sha256(data).hexdigest(), precision
     return bundle.eval().requires_grad_(False).to(best_device(device))
@@ -181,7 +181,7 @@ def load_generator(
     state = {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}
     with _fitting(model):
         generator = Generator(GeneratorConfig(**header["generator"]))
-        generator.load_state_dict(state, assign=True)
+        generator.load_state_dict(state)
     return generator.eval().requires_grad_(False).to(best_device(device))
 
 
