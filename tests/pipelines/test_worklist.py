@@ -50,7 +50,7 @@ def test_units_share_row_groups_and_lie_in_one_each(monkeypatch: pytest.MonkeyPa
 
 def test_a_list_without_units_has_one_per_row_group() -> None:
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, SCHEMA) as writer:  # as version 0.1 wrote them
+    with pq.ParquetWriter(sink, SCHEMA) as writer:  # as they were written at first
         for group in chunks(rows(23), 5):
             writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
     file = WorkList(sink.getvalue().to_pybytes())
