@@ -2,8 +2,8 @@
 
 The rows stand unit by unit, several thousand to a row group, and no unit lies in two. How many rows the units have is
 in the file's metadata under `units`, as runs: `[[50, 19999], [37, 1]]` are 19,999 units of 50 rows and one of 37. A
-file without it has one row group per unit, as they were written at first: the footer of such a file takes a kilobyte per
-unit and column in the memory of everybody who opens it.
+file without it has one row group per unit, as all had at first: the footer of such a file takes a kilobyte per unit and
+column in the memory of everybody who opens it.
 """
 
 from __future__ import annotations
