@@ -46,7 +46,10 @@ def io_threads() -> int:
 
 
 class Cores:
-    """So many threads may compute at once; `with cores: ...`, also within itself."""
+    """So many threads may compute at once; `with cores: ...`, also within itself.
+
+    Whoever holds one must not wait for another thread, which may be waiting for a core.
+    """
 
     def __init__(self, count: int) -> None:
         self._free = threading.BoundedSemaphore(count)
