@@ -67,11 +67,13 @@ def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
 
 
 def _beyond(arm: Arm, strength: str) -> list[Arm]:
-    """Return the arm with exaggerated styles, with grain as well, and with augmentation on top."""
+    """Return the arm with grain, with exaggerated styles, with both, and each with augmentation on top."""
+    grained = replace(arm, name=f"{arm.name}+grain", grain=1.0)
     strong = replace(arm, name=f"{arm.name}-strong", strength=strength)
     full = replace(strong, name=f"{arm.name}-full", grain=1.0)
-    tops = [(each, top) for each in (arm, strong, full) for top in ("colour-jitter", "weather")]
-    return [strong, full, *(replace(each, name=f"{each.name}+{top}", augmentation=top) for each, top in tops)]
+    tops = [(each, top) for each in (arm, grained, strong, full) for top in ("colour-jitter", "weather")]
+    on_top = [replace(each, name=f"{each.name}+{top}", augmentation=top) for each, top in tops]
+    return [grained, strong, full, *on_top]
 
 
 def path_of(work: Path, arm: Arm) -> Path:
