@@ -45,7 +45,7 @@ LINES = (
         colour="#1f6fb4",
         belongs=lambda row: row["recipe"] == "paper" and row["scale"] == 4 and row["replacement"] == "normal",
         call=_masked,
-        offset=(0, 9),
+        offset=(-22, -4),
     ),
     Line(
         label="mask ratio, zeros in the mask",
