@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import train_encoder
+from cli.main import group
 from stylize.training import encoder
 from stylize.training.config import LIGHT
 from stylize.training.encoder import TrainingSummary
@@ -29,7 +30,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def run(*options: str) -> str:
-    result = CliRunner().invoke(train_encoder.command, ["data", "run", *options])
+    result = CliRunner().invoke(group, ["train-encoder", "data", "run", *options])
     assert result.exit_code == (2 if "Error" in result.output else 0), result.output
     return result.output
 
