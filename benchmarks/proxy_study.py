@@ -5,7 +5,7 @@ proxy set per unseen condition is built from the source's validation pictures an
 streets; the truth are the labelled streets in that condition. Every model predicts every set.
 
     python benchmarks/proxy_study.py WORK --json proxy.json
-    python benchmarks/proxy_study.py WORK --exemplars 1
+    python benchmarks/proxy_study.py WORK --exemplars 1 --grain 0
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,35 +36,48 @@ from matplotlib import pyplot as plt
 Counts = npt.NDArray[np.int64]
 
 
-def build(world: World, work: Path, exemplars: int) -> dict[str, Frames]:
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How proxy sets are made: unlabelled exemplars per target, and how much of their grain comes along."""
+
+    exemplars: int
+    grain: float
+
+    @property
+    def name(self) -> str:
+        """The folder of the proxy sets."""
+        return f"{self.exemplars}-g{self.grain:g}" if self.grain else str(self.exemplars)
+
+    def file(self, target: str) -> str:
+        """Return where a model's errors on one proxy set are kept."""
+        return f"proxy-{target}-{self.name}.npy"
+
+
+def build(world: World, work: Path, kind: Kind) -> dict[str, Frames]:
     """Build the proxy sets, one per unseen condition, and load them."""
     cache = work / "caches" / "val"
     stylize.invert(world.source, cache, model=world.model, split=world.val)
     styles = {}
-    for name, folder in worlds.targets(work, exemplars).items():
-        styles[name] = work / "caches" / f"target-{name}-{exemplars}"
+    for name, folder in worlds.targets(work, kind.exemplars).items():
+        styles[name] = work / "caches" / f"target-{name}-{kind.exemplars}"
         stylize.invert(folder, styles[name], model=world.model, layout="folder")
-    out = work / "proxies" / str(exemplars)
-    stylize.proxy_build(cache, out, styles=styles)
+    out = work / "proxies" / kind.name
+    stylize.proxy_build(cache, out, styles=styles, grain=kind.grain)
     return {name: load_frames(out / name, world.height) for name in styles}
 
 
-def measure(work: Path, models: Sequence[str], sets: Mapping[str, Frames], exemplars: int, classes: int) -> None:
+def measure(work: Path, models: Sequence[str], sets: Mapping[str, Frames], kind: Kind, classes: int) -> None:
     """Count the errors of each model on each proxy set, unless that is done already."""
     for model in models:
         folder = work / "models" / model
-        missing = {name: frames for name, frames in sets.items() if not (folder / _proxy(name, exemplars)).exists()}
+        missing = {name: frames for name, frames in sets.items() if not (folder / kind.file(name)).exists()}
         if not missing:
             continue
         print(model, flush=True)
         network = load_network(folder / NETWORK, classes)
         for name, frames in missing.items():
             counts = np.stack([matrix.counts for matrix in confusions(network, classes, frames)])
-            np.save(folder / _proxy(name, exemplars), counts)
-
-
-def _proxy(name: str, exemplars: int) -> str:
-    return f"proxy-{name}-{exemplars}.npy"
+            np.save(folder / kind.file(name), counts)
 
 
 def scores(work: Path, models: Sequence[str], file: str, pictures: int) -> Scores:
@@ -73,16 +86,17 @@ def scores(work: Path, models: Sequence[str], file: str, pictures: int) -> Score
     return score(models, counts_MNCP, [f"{index:05d}" for index in range(pictures)])
 
 
-def study(work: Path, models: Sequence[str], pictures: Mapping[str, int], exemplars: int) -> dict[str, Any]:
+def study(work: Path, models: Sequence[str], pictures: Mapping[str, int], kind: Kind) -> dict[str, Any]:
     """Return the agreement of both judges with the truth, per target and over all of them."""
     val = scores(work, models, "val.npy", pictures["val"])
-    proxies = {name: scores(work, models, _proxy(name, exemplars), pictures["val"]) for name in UNSEEN}
+    proxies = {name: scores(work, models, kind.file(name), pictures["val"]) for name in UNSEEN}
     truths = {name: scores(work, models, f"{name}.npy", pictures[name]) for name in UNSEEN}
     # Pictures of the proxies and of the true targets are different ones: their resamples are independent.
     proxies["all"], truths["all"] = average(list(proxies.values())), average(list(truths.values()))
     return {
         "models": list(models),
-        "exemplars per target": exemplars,
+        "exemplars per target": kind.exemplars,
+        "grain": kind.grain,
         "targets": {
             name: {
                 "proxy": asdict(agree(proxies[name], truths[name])),
@@ -106,7 +120,10 @@ def markdown(figures: Mapping[str, Any]) -> str:
     """Return the table: one row per target and judge."""
     count, exemplars = len(figures["models"]), figures["exemplars per target"]
     lines = [
-        f"{count} models; {exemplars} unlabelled exemplar(s) per target. In brackets: 95 % intervals over models.",
+        (
+            f"{count} models; {exemplars} unlabelled exemplar(s) per target, grain {figures['grain']:g}. In brackets: 95 % "
+            "intervals over models."
+        ),
         "",
         "| target | judge | Spearman | Kendall | Pearson | regret, points of mIoU | chosen |",
         "|---|---|---|---|---|---|---|",
@@ -151,6 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="of domain_generalization.py streets")
     parser.add_argument("--exemplars", type=int, default=5, help="unlabelled pictures per target")
+    parser.add_argument("--grain", type=float, default=1.0, help="share of the exemplars' grain in the proxy sets")
     parser.add_argument("--json", type=Path, help="write the figures here, table and plot beside them as .md and .png")
     options = parser.parse_args()
     world = worlds.streets(options.work)
@@ -159,10 +177,11 @@ def main() -> None:
     models = [folder.name for folder in folders if all((folder / file).exists() for file in needed)]
     if len(models) < 2:
         parser.error(f"no models in {options.work}: run domain_generalization.py streets {options.work} first")
-    sets = build(world, options.work, options.exemplars)
-    measure(options.work, models, sets, options.exemplars, len(classes_of(world.source)))
+    kind = Kind(exemplars=options.exemplars, grain=options.grain)
+    sets = build(world, options.work, kind)
+    measure(options.work, models, sets, kind, len(classes_of(world.source)))
     pictures = {name: len(np.load(options.work / "models" / models[0] / f"{name}.npy")) for name in ("val", *UNSEEN)}
-    figures = study(options.work, models, pictures, options.exemplars)
+    figures = study(options.work, models, pictures, kind)
     print(markdown(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
