@@ -120,10 +120,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
     """Return the table: one row per target and judge."""
     count, exemplars = len(figures["models"]), figures["exemplars per target"]
     lines = [
-        (
-            f"{count} models; {exemplars} unlabelled exemplar(s) per target, grain {figures['grain']:g}. In brackets: 95 % "
-            "intervals over models."
-        ),
+        f"{count} models; {exemplars} unlabelled exemplar(s) per target, grain {figures['grain']:g}.",
+        "In brackets: 95 % intervals over models.",
         "",
         "| target | judge | Spearman | Kendall | Pearson | regret, points of mIoU | chosen |",
         "|---|---|---|---|---|---|---|",
