@@ -57,7 +57,14 @@ def command() -> None:
 @mix.method
 @mix.strength
 @mix.layers
-@mix.grain
+@click.option(
+    "--grain",
+    metavar="G",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="How much of the exemplars' grain (sensor noise, streaks of rain, flakes) to take on: 0 none, 1 all.",
+)
 @click.option(
     "--min-content-score",
     metavar="X",

@@ -55,7 +55,7 @@ def proxy_build(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
-    grain: float = 0.0,
+    grain: float = 1.0,
     min_content_score: float = 0.0,
     size: str = "source",
     seed: int = 0,
@@ -84,6 +84,7 @@ def proxy_build(
         split, limit: which contents; the exemplars are all that a target's cache holds.
         dataset, model, per_image, method, strength, layers, size, seed, batch_size, device, engine, address, workers,
             gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for `mix`, for every target.
+        grain: as for `mix`, but all of it: a proxy of rain without streaks ranks no models.
         min_content_score: as for `mix`, but off by default: a picture drawn again has another exemplar than it was
             dealt, which costs evenness and makes a proxy of thick fog easier than it should be.
         overwrite: remove an earlier build in `out` first, with all of its targets.
