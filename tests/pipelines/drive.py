@@ -23,7 +23,7 @@ from tests.pipelines.helpers import CountingSpec, CountingWorker, counting_print
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = "tests.pipelines.drive"
-UNITS = 24
+UNITS = 50
 
 
 class SlowWorker(CountingWorker):
@@ -75,7 +75,7 @@ def begin(out: Path, *options: str) -> subprocess.Popen[str]:
     while not commits.committed(Storage(out)):
         assert session.poll() is None, session.communicate()[1]
         time.sleep(0.01)
-    time.sleep(random.uniform(0, 0.4))
+    time.sleep(random.uniform(0, 0.2))
     return session
 
 
