@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from tests.pipelines.helpers import CountingSpec, CountingWorker, counting_print
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = "tests.pipelines.drive"
-UNITS = 50
+UNITS = 24
 
 
 class SlowWorker(CountingWorker):
@@ -75,7 +76,7 @@ def begin(out: Path, *options: str) -> subprocess.Popen[str]:
     while not commits.committed(Storage(out)):
         assert session.poll() is None, session.communicate()[1]
         time.sleep(0.01)
-    time.sleep(random.uniform(0, 0.2))
+    time.sleep(random.uniform(0, 0.4))
     return session
 
 
@@ -100,4 +101,6 @@ def all_gone(out: Path) -> None:
 
 
 if __name__ == "__main__":
+    # A shell that runs the tests in the background makes all its children deaf to the interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     drive(Path(sys.argv[1]), *sys.argv[2:])
