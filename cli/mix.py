@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -38,14 +39,20 @@ strength = click.option(
 layers = click.option(
     "--layers", metavar="LIST", help="Move only the codes of these layers, such as 0-3,7.  [default: all]"
 )
-grain = click.option(
-    "--grain",
-    metavar="G",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="How much of the exemplar's grain (sensor noise, streaks of rain, flakes) to take on: 0 none, 1 all.",
-)
+
+
+def grain(default: float) -> Callable[[Any], Any]:
+    """Return the option of how much grain is carried over; proxy sets have all of it by default."""
+    return click.option(
+        "--grain",
+        metavar="G",
+        type=click.FloatRange(0, 1),
+        default=default,
+        show_default=True,
+        help="How much of the exemplar's grain (sensor noise, streaks of rain, flakes) to take on: 0 none, 1 all.",
+    )
+
+
 size = click.option(
     "--size",
     type=click.Choice(options.SIZES),
@@ -79,7 +86,7 @@ size = click.option(
 @method
 @strength
 @layers
-@grain
+@grain(0.0)
 @click.option(
     "--min-content-score",
     metavar="X",

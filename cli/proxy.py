@@ -57,14 +57,7 @@ def command() -> None:
 @mix.method
 @mix.strength
 @mix.layers
-@click.option(
-    "--grain",
-    metavar="G",
-    type=click.FloatRange(0, 1),
-    default=1.0,
-    show_default=True,
-    help="How much of the exemplars' grain (sensor noise, streaks of rain, flakes) to take on: 0 none, 1 all.",
-)
+@mix.grain(1.0)
 @click.option(
     "--min-content-score",
     metavar="X",

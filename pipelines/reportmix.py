@@ -52,9 +52,10 @@ def _lead(survey: Survey) -> str:
     layers = "" if configuration["layers"] is None else f", in layers {sources.get('layers')} only"
     size = "at source size" if configuration["size"] == "source" else "at the size of the model"
     strength = show_strength(parse_strength(configuration["strength"]))
+    grain = f", grain {configuration['grain']:g}" if configuration.get("grain") else ""
     return (
-        f"Pictures of {sources.get('dataset')}, {styles}; method {_method(survey)}, strength {strength}{layers}, "
-        f"seed {configuration['seed']}, {size}."
+        f"Pictures of {sources.get('dataset')}, {styles}; method {_method(survey)}, "
+        f"strength {strength}{layers}{grain}, seed {configuration['seed']}, {size}."
     )
 
 

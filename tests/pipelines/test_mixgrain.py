@@ -11,6 +11,7 @@ import pytest
 from pipelines.invert import invert
 from pipelines.mix import mix, resume
 from pipelines.provenance import read_rows
+from pipelines.report import report
 from pipelines.summary import Summary
 from pipelines.verify import verify
 from stylize.errors import ConfigurationError
@@ -92,6 +93,11 @@ def test_an_exemplar_that_is_gone_is_bad_input_and_nothing_of_its_contents_is_wr
     assert (summary.failed, summary.exit_code) == (len(failed), 3)
     assert not any((tmp_path / "out" / f"{name}.png").exists() for name in failed)
     assert run("without", grain=0.0).failed == 0
+
+
+def test_the_report_names_the_grain(run: Any, tmp_path: Path) -> None:
+    run(grain=0.5)
+    assert "grain 0.5" in Path(report(tmp_path / "out")).read_text()
 
 
 def test_grain_is_between_none_and_all(run: Any) -> None:
