@@ -35,6 +35,7 @@ from stylize.labelsets import id_mapping
 from stylize.segmentation import iou, mean_iou
 
 HERE = Path(__file__).resolve().parent
+ARM = "arm.json"
 DATA = HERE.parent.parent / "shared" / "data"
 
 
@@ -64,6 +65,8 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
 def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests: Mapping[str, Frames]) -> None:
     """Train one network and count its errors on each test, unless that is done already."""
     folder = folder_of(work, arm, seed)
+    record = {**asdict(arm), "seed": seed, **asdict(recipe), "height": world.height}
+    _check_same(folder, record)
     missing = {name: frames for name, frames in tests.items() if not (folder / f"{name}.npy").exists()}
     if not missing:
         return
@@ -74,13 +77,24 @@ def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests
         copies = load_frames(path_of(work, arm), world.height) if arm.method else None
         network = train(classes, source, copies, augmentation=arm.augmentation, recipe=recipe, seed=seed, tell=_tell)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "arm.json").write_text(json.dumps({**asdict(arm), "seed": seed, **asdict(recipe)}, indent=2) + "\n")
+        (folder / ARM).write_text(json.dumps(record, indent=2) + "\n")
         torch.save(network.state_dict(), folder / f"{NETWORK}.partial")
         (folder / f"{NETWORK}.partial").rename(folder / NETWORK)
     network = load_network(folder / NETWORK, classes)
     for name, frames in missing.items():
         counts = np.stack([matrix.counts for matrix in confusions(network, classes, frames)])
         np.save(folder / f"{name}.npy", counts)
+
+
+def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
+    """Stop rather than call a network what it is not: another number of steps, or another size of pictures."""
+    if not (folder / NETWORK).exists():
+        return
+    earlier = json.loads((folder / ARM).read_text())
+    differing = [name for name in record if name in earlier and earlier[name] != record[name]]
+    if differing:
+        name = differing[0]
+        raise SystemExit(f"{folder} was trained with {name} {earlier[name]}, not {record[name]}: take another WORK")
 
 
 def folder_of(work: Path, arm: Arm, seed: int) -> Path:

@@ -80,18 +80,17 @@ def measure(work: Path, models: Sequence[str], sets: Mapping[str, Frames], kind:
             np.save(folder / kind.file(name), counts)
 
 
-def scores(work: Path, models: Sequence[str], file: str, pictures: int) -> Scores:
-    """Return the models' scores on one set; sets of equal contents share their resamples."""
+def scores(work: Path, models: Sequence[str], file: str, streets: str, pictures: int) -> Scores:
+    """Return the models' scores on one set; only sets of the same `streets` share their resamples."""
     counts_MNCP: Counts = np.stack([np.load(work / "models" / model / file) for model in models])
-    return score(models, counts_MNCP, [f"{index:05d}" for index in range(pictures)])
+    return score(models, counts_MNCP, [f"{streets}{index:05d}" for index in range(pictures)])
 
 
 def study(work: Path, models: Sequence[str], pictures: Mapping[str, int], kind: Kind) -> dict[str, Any]:
     """Return the agreement of both judges with the truth, per target and over all of them."""
-    val = scores(work, models, "val.npy", pictures["val"])
-    proxies = {name: scores(work, models, kind.file(name), pictures["val"]) for name in UNSEEN}
-    truths = {name: scores(work, models, f"{name}.npy", pictures[name]) for name in UNSEEN}
-    # Pictures of the proxies and of the true targets are different ones: their resamples are independent.
+    val = scores(work, models, "val.npy", "val", pictures["val"])
+    proxies = {name: scores(work, models, kind.file(name), "val", pictures["val"]) for name in UNSEEN}
+    truths = {name: scores(work, models, f"{name}.npy", "test", pictures[name]) for name in UNSEEN}
     proxies["all"], truths["all"] = average(list(proxies.values())), average(list(truths.values()))
     return {
         "models": list(models),
