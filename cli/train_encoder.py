@@ -20,18 +20,27 @@ NOISE_SCALES = ("2", "4", "8")
     "stylize train-encoder ~/data/cityscapes run --generator gen.safetensors --preset paper",
     "stylize train-encoder ~/data/camvid run --new-generator 96x128 --tune-generator",
     "stylize train-encoder ~/data/night run --init camvid --tune-generator --images 20000",
+    "stylize train-encoder ~/data/camvid run --init camvid --size 128x160 --tune-generator --extra ~/photos/fog",
 )
 @click.argument("dataset", metavar="DATASET")
 @click.argument("out", metavar="OUT")
 @click.option("--generator", metavar="FILE", help="Invert this generator: a file that `stylize convert` wrote.")
 @click.option("--init", metavar="BUNDLE", help="Continue from a model bundle: a bundled name, a path or a URL.")
 @click.option("--new-generator", type=options.Size(), metavar="HxW", help="Make a new generator of this picture size.")
+@click.option("--size", type=options.Size(), metavar="HxW", help="Bring the model of --init to this picture size.")
 @click.option(
     "--noise-downscale",
     type=click.Choice(NOISE_SCALES),
     help="Noise maps at 1/2, 1/4 or 1/8 of the picture; not with --init.  [default: 4]",
 )
 @click.option("--tune-generator", is_flag=True, help="Train the synthesis network along with the encoder.")
+@click.option(
+    "--extra",
+    metavar="DATASET",
+    multiple=True,
+    default=(),
+    help="Train on these pictures too, such as style exemplars; may be given several times.  [default: none]",
+)
 @options.preset
 @options.images
 @options.batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +15,7 @@ from stylize.images import encode
 from stylize.models.bundle import Bundle, best_device, load_bundle, load_generator, make_encoder, model_sha256
 from stylize.models.generator import Generator, GeneratorConfig
 from stylize.models.perceptual import FeatureDistance, LpipsDistance, cached_trunk, perceptual_distance
+from stylize.models.resize import resized
 from stylize.storage import Storage
 from stylize.training.config import EncoderTraining
 from stylize.training.events import Say, TrainingEvent, note
@@ -49,7 +50,9 @@ def train_encoder(
     generator: str | None = None,
     init: str | None = None,
     new_generator: GeneratorConfig | None = None,
+    size: tuple[int, int] | None = None,
     tune_generator: bool = False,
+    extra: Sequence[str] = (),
     layout: str = "auto",
     split: str | None = None,
     limit: int | None = None,
@@ -70,7 +73,9 @@ def train_encoder(
             given by file takes the noise maps.
         generator: file of the generator to invert; `init` a bundle to continue from, whose encoder keeps its shape;
             `new_generator` a generator to make from scratch, which needs `tune_generator`. Exactly one of the three.
+        size: height and width that the bundle of `init` is brought to first, see `stylize.models.resize`.
         tune_generator: train the synthesis network along with the encoder.
+        extra: further datasets of any layout to train on, such as style exemplars that the codes shall reach.
         holdout: pattern of picture ids (such as `*0006R0*`) kept out of training; their PSNR is reported.
         lpips_trunk: torchvision's VGG16 weights; without them, here or in torchvision's download cache,
             EfficientNet-Lite0 features are the perceptual loss.
@@ -81,11 +86,11 @@ def train_encoder(
         FatalError: no readable pictures, no weights, or the losses are no longer finite.
     """
     say = on_event or (lambda _: None)
-    _check_start(generator, init, new_generator, tune_generator=tune_generator)
-    bundle = _starting_bundle(training, generator, init, new_generator, storage_options).to(best_device(device))
+    _check_start(generator, init, new_generator, size, tune_generator=tune_generator)
+    bundle = _starting_bundle(training, generator, init, new_generator, size, storage_options).to(best_device(device))
     training = training.with_(encoder=bundle.encoder.config)
     inputs = find_inputs(
-        dataset, layout=layout, split=split, limit=limit, holdout=holdout, storage_options=storage_options
+        dataset, layout=layout, split=split, limit=limit, holdout=holdout, extra=extra, storage_options=storage_options
     )
     perceptual = _perceptual(training, lpips_trunk, say)
     record = TrainingRecord(Storage(out, storage_options))
@@ -97,13 +102,14 @@ def train_encoder(
         "start": {"generator": _sha256(generator, storage_options), "init": _sha256(init, storage_options)},
         "perceptual": perceptual.name if perceptual else None,
         "holdout": holdout,
-        "inputs": {"pictures": len(inputs.train), "sha256": inputs.sha256},
+        "inputs": {"pictures": len(inputs.training), "sha256": inputs.sha256},
     }
     record.begin(configuration, overwrite=overwrite)
-    pictures, unreadable = load_pictures(inputs, inputs.train, bundle.height, bundle.width, say)
+    pictures, unreadable = load_pictures(inputs.training, bundle.height, bundle.width, say)
     heldout = None
     if inputs.heldout:
-        heldout, worse = load_pictures(inputs, inputs.heldout, bundle.height, bundle.width, say, scale=1)
+        kept_apart = [(inputs.dataset, sample) for sample in inputs.heldout]
+        heldout, worse = load_pictures(kept_apart, bundle.height, bundle.width, say, scale=1)
         unreadable += worse
     _channels_last(bundle, perceptual)
     trainer = EncoderTrainer(bundle, pictures, training, perceptual, tune_generator=tune_generator)
@@ -158,7 +164,12 @@ def heldout_psnr(bundle: Bundle, pictures: TrainingPictures) -> float:
 
 
 def _check_start(
-    generator: str | None, init: str | None, new_generator: GeneratorConfig | None, *, tune_generator: bool
+    generator: str | None,
+    init: str | None,
+    new_generator: GeneratorConfig | None,
+    size: tuple[int, int] | None,
+    *,
+    tune_generator: bool,
 ) -> None:
     if sum(x is not None for x in (generator, init, new_generator)) != 1:
         raise ConfigurationError(
@@ -167,6 +178,10 @@ def _check_start(
         )
     if new_generator is not None and not tune_generator:
         raise ConfigurationError("a new generator knows no pictures yet: it needs --tune-generator")
+    if size is not None and init is None:
+        raise ConfigurationError("--size goes with --init; the size of a new generator stands in --new-generator")
+    if size is not None and not tune_generator:
+        raise ConfigurationError("a model of another size must learn its new pixels: --size needs --tune-generator")
 
 
 def _starting_bundle(
@@ -174,10 +189,12 @@ def _starting_bundle(
     generator: str | None,
     init: str | None,
     new_generator: GeneratorConfig | None,
+    size: tuple[int, int] | None,
     storage_options: Mapping[str, Any] | None,
 ) -> Bundle:
     if init is not None:
-        return load_bundle(init, device="cpu", storage_options=storage_options)
+        loaded_bundle = load_bundle(init, device="cpu", storage_options=storage_options)
+        return loaded_bundle if size is None else resized(loaded_bundle, size)
     if generator is not None:
         loaded = load_generator(generator, device="cpu", storage_options=storage_options)
         return _with_encoder(_taking_noise_at(loaded, training.encoder.noise_downscale), training)

@@ -78,7 +78,7 @@ def train_generator(
     }
     generator.to(best_device(device)).to(memory_format=torch.channels_last)
     record.begin(configuration, overwrite=overwrite)
-    pictures, unreadable = load_pictures(inputs, inputs.train, *generator.image_size, say)
+    pictures, unreadable = load_pictures(inputs.training, *generator.image_size, say)
     trainer = GeneratorTrainer(generator, pictures, training)
 
     def evaluate() -> dict[str, float]:

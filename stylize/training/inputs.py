@@ -11,23 +11,30 @@ from typing import Any
 from stylize.datasets.base import Dataset, Sample, open_dataset
 from stylize.errors import ConfigurationError
 from stylize.training.events import Say, note
-from stylize.training.pictures import STORED_SCALE, TrainingPictures
+from stylize.training.pictures import STORED_SCALE, Located, TrainingPictures
 
 REPORT_EVERY = 500  # pictures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The pictures of a training, not read yet: those to train on and those held out."""
+    """The pictures of a training, not read yet: of the dataset, trained on or held out, and from elsewhere."""
 
     dataset: Dataset
     train: tuple[Sample, ...]
     heldout: tuple[Sample, ...]
+    extra: tuple[Dataset, ...] = ()
+
+    @property
+    def training(self) -> tuple[Located, ...]:
+        """All pictures to train on, those of the dataset first."""
+        further = ((dataset, sample) for dataset in self.extra for sample in dataset.samples)
+        return (*((self.dataset, sample) for sample in self.train), *further)
 
     @property
     def sha256(self) -> str:
         """Hash of the ids of the training pictures, in order."""
-        return hashlib.sha256("\n".join(sample.id for sample in self.train).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sample.id for _, sample in self.training).encode()).hexdigest()
 
 
 def find_inputs(
@@ -37,9 +44,12 @@ def find_inputs(
     split: str | None = None,
     limit: int | None = None,
     holdout: str | None = None,
+    extra: Sequence[str] = (),
     storage_options: Mapping[str, Any] | None = None,
 ) -> Inputs:
     """List the pictures of a dataset; those whose id matches `holdout` are kept apart, `limit` counts the others.
+
+    `extra` names further datasets, whose pictures are all trained on.
 
     Raises:
         ConfigurationError: there are no pictures, or `holdout` matches none or all of them.
@@ -53,11 +63,12 @@ def find_inputs(
     rest = tuple(s for s in source.samples if s.id not in apart)[:limit]
     if not rest:
         raise ConfigurationError(f"--holdout {holdout!r} leaves no picture to train on")
-    return Inputs(dataset=source, train=rest, heldout=held)
+    further = tuple(open_dataset(each, storage_options=storage_options) for each in extra)
+    return Inputs(dataset=source, train=rest, heldout=held, extra=further)
 
 
 def load_pictures(
-    inputs: Inputs, samples: Sequence[Sample], height: int, width: int, say: Say, *, scale: float = STORED_SCALE
+    located: Sequence[Located], height: int, width: int, say: Say, *, scale: float = STORED_SCALE
 ) -> tuple[TrainingPictures, tuple[tuple[str, str], ...]]:
     """Read pictures into memory; report progress, and `(id, reason)` of each that cannot be read.
 
@@ -68,7 +79,7 @@ def load_pictures(
         if done == total or done % REPORT_EVERY == 0:
             say(note(f"read {done} of {total} pictures"))
 
-    pictures, bad = TrainingPictures.load(inputs.dataset, samples, height, width, scale=scale, on_picture=progress)
+    pictures, bad = TrainingPictures.load(located, height, width, scale=scale, on_picture=progress)
     for name, reason in bad:
         say(note(f"left out {name}: {reason}"))
     return pictures, tuple(bad)

@@ -18,6 +18,8 @@ from stylize.images import decode_rgb, from_model, to_model
 STORED_SCALE = 1.25  # pictures are kept a little larger than the model's, so that crops are not blurred
 MEMORY_LIMIT = 8 << 30
 
+Located = tuple[Dataset, Sample]  # a picture and the dataset that it is read from
+
 
 class TrainingPictures:
     """All pictures of a dataset, as `[N, 3, h, w]` uint8 in memory."""
@@ -29,8 +31,7 @@ class TrainingPictures:
     @classmethod
     def load(
         cls,
-        dataset: Dataset,
-        samples: Sequence[Sample],
+        located: Sequence[Located],
         height: int,
         width: int,
         *,
@@ -38,7 +39,7 @@ class TrainingPictures:
         threads: int = 4,
         on_picture: Callable[[int, int], None] | None = None,
     ) -> tuple[TrainingPictures, list[tuple[str, str]]]:
-        """Decode `samples`; return the pictures and `(id, reason)` of the unreadable ones.
+        """Decode pictures; return the pictures and `(id, reason)` of the unreadable ones.
 
         They are kept at `scale` times the model's size: with 1, `whole` gives exactly what an inversion sees.
         `on_picture(done, total)` is called after each.
@@ -47,25 +48,25 @@ class TrainingPictures:
             FatalError: nothing is readable, or the pictures do not fit into memory.
         """
         stored = (round(height * scale), round(width * scale))
-        if len(samples) * 3 * stored[0] * stored[1] > MEMORY_LIMIT:
+        if len(located) * 3 * stored[0] * stored[1] > MEMORY_LIMIT:
             most = MEMORY_LIMIT // (3 * stored[0] * stored[1])
-            raise FatalError(f"{len(samples)} pictures of {stored[1]}x{stored[0]} exceed 8 GiB: pass --limit {most}")
-        pictures = torch.empty(len(samples), 3, *stored, dtype=torch.uint8)
-        read = partial(_read, dataset, stored)
+            raise FatalError(f"{len(located)} pictures of {stored[1]}x{stored[0]} exceed 8 GiB: pass --limit {most}")
+        pictures = torch.empty(len(located), 3, *stored, dtype=torch.uint8)
+        read = partial(_read, stored)
         good, bad = 0, []
         with ThreadPoolExecutor(threads) as pool:
-            for number, (sample, result) in enumerate(zip(samples, pool.map(read, samples), strict=True), start=1):
+            for number, ((_, sample), result) in enumerate(zip(located, pool.map(read, located), strict=True), start=1):
                 if isinstance(result, str):
                     bad.append((sample.id, result))
                 else:
                     pictures[good] = result
                     good += 1
                 if on_picture:
-                    on_picture(number, len(samples))
+                    on_picture(number, len(located))
         if not good:
             raise FatalError(
-                f"none of {len(samples)} pictures in {dataset.storage.url} is readable ({bad[0][0]}: {bad[0][1]}): "
-                "run `stylize doctor` on it"
+                f"none of {len(located)} pictures in {located[0][0].storage.url} is readable "
+                f"({bad[0][0]}: {bad[0][1]}): run `stylize doctor` on it"
             )
         return cls(pictures[:good], height, width), bad
 
@@ -106,7 +107,8 @@ class TrainingPictures:
         return F.grid_sample(batch, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def _read(dataset: Dataset, size: tuple[int, int], sample: Sample) -> Tensor | str:
+def _read(size: tuple[int, int], located: Located) -> Tensor | str:
+    dataset, sample = located
     try:
         rgb = decode_rgb(dataset.storage.read(sample.image))
     except BadInput as error:

@@ -106,6 +106,24 @@ def test_training_goes_on_from_a_bundle(train: Train, training: EncoderTraining,
         train("second", training=default_shape)
 
 
+def test_a_bundle_goes_on_at_another_size(train: Train, tmp_path: Path) -> None:
+    first = train()
+    grown = train("grown", new_generator=None, init=first.bundle, size=(24, 32))
+    bundle = load_bundle(grown.bundle, device="cpu")
+    assert (bundle.height, bundle.width) == (24, 32)
+    with pytest.raises(ConfigurationError, match="choose multiples of 8"):
+        train("other", new_generator=None, init=first.bundle, size=(26, 32))
+
+
+def test_further_pictures_are_trained_on(train: Train, tmp_path: Path, write_pictures: Callable[..., Path]) -> None:
+    more = str(write_pictures(tmp_path / "more", count=3))
+    messages: list[str] = []
+    train(extra=[more], on_event=lambda event: messages.append(event.message))
+    assert messages[0] == "read 10 of 10 pictures"
+    with pytest.raises(ConfigurationError, match=r"inputs.pictures: 10 there, 7 now"):
+        train()
+
+
 def test_a_frozen_generator_stays_as_it_was(
     train: Train, bundle: Bundle, tmp_path: Path, generator_config: GeneratorConfig
 ) -> None:
@@ -169,6 +187,8 @@ def test_pictures_that_cannot_be_read_are_told_and_left_out(train: Train, data: 
         ({"new_generator": None}, "give one of"),
         ({"init": "camvid"}, "give one of"),
         ({"tune_generator": False}, "needs --tune-generator"),
+        ({"size": (16, 16)}, "--size goes with --init"),
+        ({"new_generator": None, "init": "camvid", "size": (96, 128), "tune_generator": False}, "--size needs --tune"),
         ({"holdout": "*nothing*"}, "matches no picture id; ids look like 'frame000'"),
         ({"holdout": "*"}, "leaves no picture"),
         ({"device": "nonsense"}, "no device 'nonsense' here"),

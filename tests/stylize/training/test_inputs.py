@@ -34,3 +34,13 @@ def test_the_hash_follows_the_list(data: str) -> None:
 def test_patterns_heed_case(data: str) -> None:
     with pytest.raises(ConfigurationError, match="matches no picture id"):
         find_inputs(data, holdout="FRAME*")
+
+
+def test_further_datasets_are_trained_on_whole(data: str, tmp_path: Path, write_pictures: Callable[..., Path]) -> None:
+    more = str(write_pictures(tmp_path / "more", count=3))
+    inputs = find_inputs(data, holdout="frame000", limit=2, extra=[more])
+    assert [sample.id for _, sample in inputs.training] == ["frame001", "frame002", "frame000", "frame001", "frame002"]
+    assert [dataset.storage.url for dataset, _ in inputs.training] == [inputs.dataset.storage.url] * 2 + [
+        inputs.extra[0].storage.url
+    ] * 3
+    assert inputs.sha256 != find_inputs(data, holdout="frame000", limit=2).sha256

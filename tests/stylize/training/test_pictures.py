@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from stylize.datasets.base import open_dataset
+from stylize.datasets.base import Dataset, open_dataset
 from stylize.errors import FatalError
 from stylize.images import decode_rgb, to_model
 from stylize.training import pictures as module
-from stylize.training.pictures import TrainingPictures, step_rng
+from stylize.training.pictures import Located, TrainingPictures, step_rng
 
 
 def test_every_epoch_shows_every_picture_once(pictures: TrainingPictures) -> None:
@@ -48,6 +48,10 @@ def test_a_crop_of_everything_is_the_picture_or_its_mirror_image(pictures: Train
     assert 10 < straight.sum() < 30
 
 
+def located(dataset: Dataset) -> list[Located]:
+    return [(dataset, sample) for sample in dataset.samples]
+
+
 def test_unreadable_pictures_are_reported_and_left_out(tmp_path: Path, write_pictures: Callable[..., Path]) -> None:
     folder = write_pictures(tmp_path / "data", count=5)
     (folder / "frame001.png").write_bytes(b"")
@@ -55,7 +59,7 @@ def test_unreadable_pictures_are_reported_and_left_out(tmp_path: Path, write_pic
     dataset = open_dataset(folder)
     calls: list[tuple[int, int]] = []
     loaded, bad = TrainingPictures.load(
-        dataset, dataset.samples, 16, 16, scale=1, on_picture=lambda done, total: calls.append((done, total))
+        located(dataset), 16, 16, scale=1, on_picture=lambda done, total: calls.append((done, total))
     )
     assert [name for name, _ in bad] == ["frame001", "frame003"]
     assert "empty" in bad[0][1]
@@ -66,7 +70,7 @@ def test_unreadable_pictures_are_reported_and_left_out(tmp_path: Path, write_pic
 
 def test_pictures_are_kept_larger_than_the_model(tmp_path: Path, write_pictures: Callable[..., Path]) -> None:
     dataset = open_dataset(write_pictures(tmp_path / "data", count=2))
-    loaded, _ = TrainingPictures.load(dataset, dataset.samples, 16, 32)
+    loaded, _ = TrainingPictures.load(located(dataset), 16, 32)
     assert loaded.pictures_NCHW.shape == (2, 3, 20, 40)
     assert loaded.whole([1]).shape == (1, 3, 16, 32)
 
@@ -75,7 +79,7 @@ def test_nothing_readable_is_fatal(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     dataset = open_dataset(tmp_path)
     with pytest.raises(FatalError, match=r"none of 1 pictures .* is readable .a: .*doctor"):
-        TrainingPictures.load(dataset, dataset.samples, 16, 16)
+        TrainingPictures.load(located(dataset), 16, 16)
 
 
 def test_too_many_pictures_for_memory_are_refused(
@@ -84,7 +88,7 @@ def test_too_many_pictures_for_memory_are_refused(
     dataset = open_dataset(write_pictures(tmp_path / "data", count=3))
     monkeypatch.setattr(module, "MEMORY_LIMIT", 2 * 3 * 20 * 20)
     with pytest.raises(FatalError, match="--limit 2"):
-        TrainingPictures.load(dataset, dataset.samples, 16, 16)
+        TrainingPictures.load(located(dataset), 16, 16)
 
 
 def test_random_streams_differ_by_step_and_purpose() -> None:
