@@ -13,12 +13,14 @@ from cli import options
 # Spelled here because the modules that own these words take a second to import; a test compares the two.
 REPLACEMENTS = ("normal", "zeros")
 NOISE_SCALES = ("2", "4", "8")
+STYLEGAN2 = "stylegan2"
 
 
 @options.command(
     "train-encoder",
     "stylize train-encoder ~/data/cityscapes run --generator gen.safetensors --preset paper",
     "stylize train-encoder ~/data/camvid run --new-generator 96x128 --tune-generator",
+    "stylize train-encoder ~/data/camvid run --new-generator 96x128 --generator-kind decoder --tune-generator",
     "stylize train-encoder ~/data/night run --init camvid --tune-generator --images 20000",
     "stylize train-encoder ~/data/camvid run --init camvid --size 128x160 --tune-generator --extra ~/photos/fog",
 )
@@ -27,6 +29,14 @@ NOISE_SCALES = ("2", "4", "8")
 @click.option("--generator", metavar="FILE", help="Invert this generator: a file that `stylize convert` wrote.")
 @click.option("--init", metavar="BUNDLE", help="Continue from a model bundle: a bundled name, a path or a URL.")
 @click.option("--new-generator", type=options.Size(), metavar="HxW", help="Make a new generator of this picture size.")
+@click.option(
+    "--generator-kind",
+    metavar="KIND",
+    default=STYLEGAN2,
+    show_default=True,
+    help="What the new generator is: stylegan2, decoder (convolutions and adaptive instance norm), or a kind that an "
+    "installed package brings.",
+)
 @click.option("--size", type=options.Size(), metavar="HxW", help="Bring the model of --init to this picture size.")
 @click.option(
     "--noise-downscale",
@@ -85,6 +95,7 @@ def command(
     noise_downscale: str | None,
     seed: int,
     new_generator: tuple[int, int] | None,
+    generator_kind: str,
     **more: Any,
 ) -> None:
     """Train the encoder of a generator and write a model bundle into OUT.
@@ -94,9 +105,9 @@ def command(
     """
     from cli.console import TrainingListener, meter
     from cli.summaries import show_unreadable
+    from stylize.models.kinds import new_config
     from stylize.training.config import PRESETS
     from stylize.training.encoder import train_encoder
-    from stylize.training.generator_config import generator_for
 
     given = options.changes(
         images=images,
@@ -111,13 +122,15 @@ def command(
         if more["init"]:
             raise click.UsageError("--noise-downscale is for a new encoder: that of --init keeps its noise maps' scale")
         training = training.with_(encoder=replace(training.encoder, noise_downscale=int(noise_downscale)))
+    if generator_kind != STYLEGAN2 and new_generator is None:
+        raise click.UsageError("--generator-kind is for --new-generator: files and bundles say what they hold")
     scale = training.encoder.noise_downscale
     with meter() as shown:
         summary = train_encoder(
             dataset,
             out,
             training=training,
-            new_generator=generator_for(new_generator, preset, scale) if new_generator else None,
+            new_generator=new_config(generator_kind, new_generator, preset, scale) if new_generator else None,
             on_event=TrainingListener(shown, "train-encoder"),
             **more,
         )

@@ -3,7 +3,8 @@
     header metadata  {"stylize": '{"kind": "bundle", "format": 1, "generator": {...}, "encoder": {...}, "card": {...}}'}
     tensors          generator.synthesis.blocks.0.conv1.weight, encoder.pyramid.stem.0.weight, ...
 
-A generator's file is the same with `"kind": "generator"` and no encoder. Tensors may be stored in fp16; they are used
+A generator's file is the same with `"kind": "generator"` and no encoder. The generator's own `"kind"` is in its
+configuration; without one it is a StyleGAN2 (see `stylize.models.kinds`). Tensors may be stored in fp16; they are used
 in fp32.
 """
 
@@ -24,7 +25,8 @@ from torch import Tensor, nn
 
 from stylize.errors import ConfigurationError, FatalError, NotFound
 from stylize.models.encoder import Codes, EncoderConfig, MaskedNoiseEncoder
-from stylize.models.generator import Generator, GeneratorConfig
+from stylize.models.kinds import config_from_dict, config_to_dict, make_generator
+from stylize.models.protocol import GeneratorProtocol, average_code
 from stylize.models.transfer import send
 from stylize.storage import Storage
 
@@ -44,8 +46,10 @@ class Bundle(nn.Module):
         precision: what `invert` and `render` compute in, one of `PRECISIONS`; results are fp32 either way.
     """
 
+    generator: GeneratorProtocol
+
     def __init__(
-        self, encoder: MaskedNoiseEncoder, generator: Generator, *, card: Mapping[str, Any] | None = None
+        self, encoder: MaskedNoiseEncoder, generator: GeneratorProtocol, *, card: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -54,21 +58,30 @@ class Bundle(nn.Module):
         self.name = ""
         self.sha256 = ""
         self.precision = "fp32"
-        self.height, self.width = generator.image_size
+        _, *map_size = generator.noise_shapes[0]
+        self.height, self.width = (side * encoder.config.noise_downscale for side in map_size)
         self.num_ws, self.w_dim = generator.num_ws, generator.w_dim
         self.noise_shapes = generator.noise_shapes
 
     @classmethod
-    def create(cls, generator: GeneratorConfig, encoder: EncoderConfig, *, seed: int = 0) -> Bundle:
-        """Make an untrained bundle; the same seed gives the same weights."""
+    def create(cls, generator: Any, encoder: EncoderConfig, *, seed: int = 0) -> Bundle:
+        """Make an untrained bundle; the same seed gives the same weights.
+
+        `generator` is the configuration of a generator of any kind, such as `GeneratorConfig`.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made = Generator(generator)
+            made = make_generator(generator)
             return cls(make_encoder(encoder, made), made)
 
     @property
     def device(self) -> torch.device:
         return self.encoder.w_avg.device
+
+    @property
+    def generator_config(self) -> Any:
+        """The configuration of the generator, of whichever kind it is."""
+        return _config_of(self.generator)
 
     @torch.inference_mode()
     def invert(self, images_BCHW: Tensor) -> Codes:
@@ -93,30 +106,34 @@ class Bundle(nn.Module):
         header = {
             "kind": "bundle",
             "format": FORMAT,
-            "generator": self.generator.config.as_dict(),
+            "generator": config_to_dict(self.generator_config),
             "encoder": self.encoder.config.as_dict(),
             "card": self.card,
         }
         return _pack(self, header, dtype)
 
 
-def make_encoder(config: EncoderConfig, generator: Generator) -> MaskedNoiseEncoder:
+def make_encoder(config: EncoderConfig, generator: GeneratorProtocol) -> MaskedNoiseEncoder:
     """Make an untrained encoder for a generator."""
-    if config.noise_downscale != generator.config.noise_downscale:
+    downscale = getattr(getattr(generator, "config", None), "noise_downscale", config.noise_downscale)
+    if config.noise_downscale != downscale:
         raise FatalError(
             f"the encoder's noise maps are at 1/{config.noise_downscale}, the generator's at "
-            f"1/{generator.config.noise_downscale}: set noise_downscale alike"
+            f"1/{downscale}: set noise_downscale alike"
         )
     encoder = MaskedNoiseEncoder(
         config, num_ws=generator.num_ws, w_dim=generator.w_dim, noise_shapes=generator.noise_shapes
     )
-    encoder.w_avg.copy_(generator.mapping.w_avg)
+    average = average_code(generator)
+    if average is not None:
+        encoder.w_avg.copy_(average)
     return encoder
 
 
-def generator_to_bytes(generator: Generator, dtype: torch.dtype = torch.float32) -> bytes:
+def generator_to_bytes(generator: GeneratorProtocol, dtype: torch.dtype = torch.float32) -> bytes:
     """Return a generator's file."""
-    return _pack(generator, {"kind": "generator", "format": FORMAT, "generator": generator.config.as_dict()}, dtype)
+    header = {"kind": "generator", "format": FORMAT, "generator": config_to_dict(_config_of(generator))}
+    return _pack(_module(generator), header, dtype)
 
 
 def load_bundle(
@@ -143,7 +160,7 @@ def load_bundle(
     header, tensors = _unpack(data, model, kind="bundle")
     with _fitting(model):
         # Not on the device "meta": its arithmetic has torch import its compiler, which takes longer than all the rest.
-        bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
+        bundle = Bundle.create(config_from_dict(header["generator"], model), EncoderConfig(**header["encoder"]))
         bundle.load_state_dict(tensors)
     bundle.card = header.get("card", {})
     bundle.name, bundle.sha256, bundle.precision = model, hashlib.sha256(data).hexdigest(), precision
@@ -162,7 +179,7 @@ def load_outline(model: str, *, storage_options: Mapping[str, Any] | None = None
     data = _read(model, storage_options)
     header, _ = _unpack(data, model, kind="bundle")
     with _fitting(model):
-        bundle = Bundle.create(GeneratorConfig(**header["generator"]), EncoderConfig(**header["encoder"]))
+        bundle = Bundle.create(config_from_dict(header["generator"], model), EncoderConfig(**header["encoder"]))
     bundle.card = header.get("card", {})
     bundle.name, bundle.sha256 = model, hashlib.sha256(data).hexdigest()
     return bundle
@@ -170,8 +187,8 @@ def load_outline(model: str, *, storage_options: Mapping[str, Any] | None = None
 
 def load_generator(
     model: str, *, device: str | torch.device | None = None, storage_options: Mapping[str, Any] | None = None
-) -> Generator:
-    """Load a generator from a generator's file or from a bundle, in evaluation mode.
+) -> Any:
+    """Load a generator, of whichever kind, from a generator's file or from a bundle, in evaluation mode.
 
     Raises:
         FatalError: there is no such file, or it holds no generator.
@@ -180,7 +197,7 @@ def load_generator(
     prefix = "generator." if header["kind"] == "bundle" else ""
     state = {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}
     with _fitting(model):
-        generator = Generator(GeneratorConfig(**header["generator"]))
+        generator = _module(make_generator(config_from_dict(header["generator"], model)))
         generator.load_state_dict(state)
     return generator.eval().requires_grad_(False).to(best_device(device))
 
@@ -218,6 +235,19 @@ def _read(model: str, storage_options: Mapping[str, Any] | None) -> bytes:
     except NotFound:
         names = ", ".join(bundled_models()) or "none"
         raise FatalError(f"no model {model!r}: give a .safetensors file or URL, or a bundled name ({names})") from None
+
+
+def _config_of(generator: GeneratorProtocol) -> Any:
+    config = getattr(generator, "config", None)
+    if config is None:
+        raise ConfigurationError(f"{type(generator).__name__} has no config, so no file can hold it: give it one")
+    return config
+
+
+def _module(generator: GeneratorProtocol) -> nn.Module:
+    if not isinstance(generator, nn.Module):
+        raise TypeError(f"{type(generator).__name__} is no nn.Module: it has no weights to store")
+    return generator
 
 
 @contextmanager

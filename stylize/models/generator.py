@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,16 +25,6 @@ from stylize.models.ops import (
 )
 
 ARCHITECTURES = ("skip", "resnet", "orig")
-
-
-class SynthesisProtocol(Protocol):
-    """All that the encoder and everything after it see of a generator, so that another one can stand in."""
-
-    num_ws: int
-    w_dim: int
-    noise_shapes: tuple[tuple[int, int, int], tuple[int, int, int]]
-
-    def synthesis(self, ws_BLD: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,6 +275,11 @@ class Generator(nn.Module):
         self.noise_shapes = config.noise_shapes
         self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
+
+    @property
+    def w_avg(self) -> Tensor:
+        """The average w+ code, `[w_dim]`."""
+        return self.mapping.w_avg
 
     def forward(self, z_BD: Tensor, c_BK: Tensor | None = None, truncation_psi: float = 1.0) -> Tensor:
         """Return pictures `[B, 3, H, W]` for latents `[B, z_dim]`."""

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from stylize.errors import ConfigurationError
 from stylize.models.bundle import Bundle
+from stylize.models.generator import GeneratorConfig
 
 
 def resized(bundle: Bundle, size: tuple[int, int]) -> Bundle:
@@ -20,7 +21,9 @@ def resized(bundle: Bundle, size: tuple[int, int]) -> Bundle:
     Raises:
         ConfigurationError: no constant gives pictures of that size.
     """
-    config = bundle.generator.config
+    config = bundle.generator_config
+    if not isinstance(config, GeneratorConfig):
+        raise ConfigurationError("only a StyleGAN2 is brought to another size: train a new generator of this kind")
     doublings = len(config.channels) - 1
     step = 1 << doublings
     if size[0] % step or size[1] % step:

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from stylize.errors import ConfigurationError
 from stylize.images import encode
 from stylize.models.bundle import Bundle, best_device, load_bundle, load_generator, make_encoder, model_sha256
-from stylize.models.generator import Generator, GeneratorConfig
+from stylize.models.generator import Generator
+from stylize.models.kinds import config_to_dict
 from stylize.models.perceptual import FeatureDistance, LpipsDistance, cached_trunk, perceptual_distance
+from stylize.models.protocol import GeneratorProtocol
 from stylize.models.resize import resized
 from stylize.storage import Storage
 from stylize.training.config import EncoderTraining
@@ -49,7 +51,7 @@ def train_encoder(
     training: EncoderTraining,
     generator: str | None = None,
     init: str | None = None,
-    new_generator: GeneratorConfig | None = None,
+    new_generator: Any | None = None,
     size: tuple[int, int] | None = None,
     tune_generator: bool = False,
     extra: Sequence[str] = (),
@@ -72,7 +74,8 @@ def train_encoder(
         training: losses, masking, schedules; its encoder's `noise_downscale` also decides at which block a generator
             given by file takes the noise maps.
         generator: file of the generator to invert; `init` a bundle to continue from, whose encoder keeps its shape;
-            `new_generator` a generator to make from scratch, which needs `tune_generator`. Exactly one of the three.
+            `new_generator` the configuration of a generator to make from scratch, of any kind (see
+            `stylize.models.kinds.new_config`), which needs `tune_generator`. Exactly one of the three.
         size: height and width that the bundle of `init` is brought to first, see `stylize.models.resize`.
         tune_generator: train the synthesis network along with the encoder.
         extra: further datasets of any layout to train on, such as style exemplars that the codes shall reach.
@@ -89,6 +92,7 @@ def train_encoder(
     _check_start(generator, init, new_generator, size, tune_generator=tune_generator)
     bundle = _starting_bundle(training, generator, init, new_generator, size, storage_options).to(best_device(device))
     training = training.with_(encoder=bundle.encoder.config)
+    _check_generated(bundle.generator, training)
     inputs = find_inputs(
         dataset, layout=layout, split=split, limit=limit, holdout=holdout, extra=extra, storage_options=storage_options
     )
@@ -97,7 +101,7 @@ def train_encoder(
     configuration = {
         "kind": "train-encoder",
         "training": training.as_dict(),
-        "generator": bundle.generator.config.as_dict(),
+        "generator": config_to_dict(bundle.generator_config),
         "tune_generator": tune_generator,
         "start": {"generator": _sha256(generator, storage_options), "init": _sha256(init, storage_options)},
         "perceptual": perceptual.name if perceptual else None,
@@ -166,7 +170,7 @@ def heldout_psnr(bundle: Bundle, pictures: TrainingPictures) -> float:
 def _check_start(
     generator: str | None,
     init: str | None,
-    new_generator: GeneratorConfig | None,
+    new_generator: Any | None,
     size: tuple[int, int] | None,
     *,
     tune_generator: bool,
@@ -184,11 +188,19 @@ def _check_start(
         raise ConfigurationError("a model of another size must learn its new pixels: --size needs --tune-generator")
 
 
+def _check_generated(generator: GeneratorProtocol, training: EncoderTraining) -> None:
+    if training.generated and not hasattr(generator, "mapping"):
+        raise ConfigurationError(
+            "this kind of generator has no latent to draw pictures from: train on real ones alone, with `generated` 0 "
+            "(--preset light)"
+        )
+
+
 def _starting_bundle(
     training: EncoderTraining,
     generator: str | None,
     init: str | None,
-    new_generator: GeneratorConfig | None,
+    new_generator: Any | None,
     size: tuple[int, int] | None,
     storage_options: Mapping[str, Any] | None,
 ) -> Bundle:
@@ -202,16 +214,16 @@ def _starting_bundle(
     return Bundle.create(new_generator, training.encoder, seed=training.seed)
 
 
-def _taking_noise_at(generator: Generator, downscale: int) -> Generator:
-    """Return the generator with its noise maps at another block; its weights are the same at every scale."""
-    if generator.config.noise_downscale == downscale:
+def _taking_noise_at(generator: GeneratorProtocol, downscale: int) -> GeneratorProtocol:
+    """Return a StyleGAN2 with its noise maps at another block; its weights are the same at every scale."""
+    if not isinstance(generator, Generator) or generator.config.noise_downscale == downscale:
         return generator
     moved = Generator(replace(generator.config, noise_downscale=downscale))
     moved.load_state_dict(generator.state_dict())
     return moved
 
 
-def _with_encoder(generator: Generator, training: EncoderTraining) -> Bundle:
+def _with_encoder(generator: GeneratorProtocol, training: EncoderTraining) -> Bundle:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         return Bundle(make_encoder(training.encoder, generator), generator)

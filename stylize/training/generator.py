@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from stylize.errors import ConfigurationError
 from stylize.images import encode
 from stylize.models.bundle import best_device, generator_to_bytes, load_generator, model_sha256
 from stylize.models.generator import Generator, GeneratorConfig
@@ -67,6 +68,8 @@ def train_generator(
         generator = _new_generator(training.generator, training.seed)
     else:
         generator = load_generator(init, device="cpu", storage_options=storage_options)
+        if not isinstance(generator, Generator):
+            raise ConfigurationError(f"{init} is no StyleGAN2, and only those are trained here: choose another file")
     training = training.with_(generator=generator.config)
     inputs = find_inputs(dataset, layout=layout, split=split, limit=limit, storage_options=storage_options)
     record = TrainingRecord(Storage(out, storage_options), weights="generator.safetensors")

@@ -13,18 +13,21 @@ from torch import Tensor
 from stylize.models.bundle import Bundle
 from stylize.models.discriminator import MultiScaleDiscriminator, hinge_discriminator, r1_penalty
 from stylize.models.encoder import Codes
+from stylize.models.protocol import trained_part
 from stylize.training.config import EncoderTraining
 from stylize.training.losses import StepOutput, encoder_losses, total_loss
 from stylize.training.masking import mask_noise
 from stylize.training.optim import cosine, make_optimizer, update_average
 from stylize.training.pictures import TrainingPictures, step_rng
 from stylize.training.relight import relight
+from stylize.training.team import ALONE, Team
 
 
 class EncoderTrainer:
     """Trains the encoder of a bundle, and its synthesis network too when asked.
 
-    A step is a function of the state, the seed and its number, so that a resumed run repeats an uninterrupted one.
+    A step is a function of the state, the seed and its number, so that a resumed run repeats an uninterrupted one. In a
+    team every process draws the random numbers of the whole batch and computes on its share of it.
     """
 
     def __init__(
@@ -35,17 +38,21 @@ class EncoderTrainer:
         perceptual: Callable[[Tensor, Tensor], Tensor] | None,
         *,
         tune_generator: bool,
+        team: Team = ALONE,
     ) -> None:
         self.bundle, self.pictures, self.training, self.perceptual = bundle, pictures, training, perceptual
-        self.tune_generator = tune_generator
+        self.tune_generator, self.team = tune_generator, team
+        self.generated = int(training.batch * training.generated)
+        team.check("the number of real pictures in a batch", training.batch - self.generated)
+        team.check("the number of generated pictures in a batch", self.generated)
         self.step = 0
         bundle.train().requires_grad_(False)
         bundle.encoder.requires_grad_(True)
         if tune_generator:
-            bundle.generator.synthesis.requires_grad_(True)
+            trained_part(bundle.generator).requires_grad_(True)
         self.average = copy.deepcopy(bundle).eval().requires_grad_(False)
-        trained = [p for p in bundle.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(training.optimizer, trained, training.lr, training.betas)
+        self.trained = [p for p in bundle.parameters() if p.requires_grad]
+        self.optimizer = make_optimizer(training.optimizer, self.trained, training.lr, training.betas)
         self.discriminator: MultiScaleDiscriminator | None = None
         if training.adversarial or training.feature_matching:
             with torch.random.fork_rng(devices=[]):
@@ -83,10 +90,12 @@ class EncoderTrainer:
         loss = total_loss(self.training, losses, self.images)
         self.optimizer.zero_grad()
         loss.backward()
+        self.team.mean_gradients(self.trained)
         self.optimizer.step()
         figures = {name: value.item() for name, value in losses.items()} | {"total": loss.item()}
         if self.discriminator is not None:
             figures |= self._discriminator_step(output)
+        figures = self.team.mean_figures(figures)
         self.step += 1
         update_average(
             self.average,
@@ -104,11 +113,10 @@ class EncoderTrainer:
             group["lr"] = lr
 
     def _forward(self, rng: torch.Generator) -> StepOutput:
-        generated = int(self.training.batch * self.training.generated)
-        content, target, style, swapped = self._views(self.training.batch - generated, rng)
+        content, target, style, swapped = self._views(self.training.batch - self.generated, rng)
         known: Tensor | None = None
-        if generated:
-            made, known = self._generate(generated, rng)
+        if self.generated:
+            made, known = self._generate(self.generated, rng)
             content, target = torch.cat([content, made]), torch.cat([target, made])
         codes = self.bundle.encoder(torch.cat([content, style]))
         count = len(content)
@@ -120,43 +128,51 @@ class EncoderTrainer:
             patch=self.training.mask_patch,
             replacement=self.training.mask_replacement,
             rng=rng,
+            share=self.team.share,
+            count=self.training.batch,
         )
         return StepOutput(
             target_BCHW=target,
             output_BCHW=self.bundle.generator.synthesis(ws_BLD, masked),
             keep_B1HW=keep,
             codes=Codes(codes.ws_BLD[:count], noise),
-            generated=generated,
+            generated=0 if known is None else len(known),
             known_BLD=known,
+            kept=(keep.sum() / self.team.mean(keep.sum()).clamp(min=1)).item() if self.team.size > 1 else 1.0,
         )
 
     def _views(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, int]:
-        """Return content pictures, targets, style pictures of the first `swapped`, and their number."""
-        training = self.training
+        """Return content pictures, targets, style pictures of the first `swapped`, and their number.
+
+        `count` is that of the whole batch, the results are this process's share of it.
+        """
+        training, share = self.training, self.team.share
         indices = self.pictures.draw(self.step, count, training.seed)
-        content = self.pictures.crop(indices, rng, training.crop)
+        content = self.pictures.crop(indices, rng, training.crop, share)
         swapped = round(count * training.swap)
-        content_lit = self._light(content, rng)
+        content_lit = self._light(content, rng, count)
         device = self.bundle.device
         if not swapped:
             content_lit = content_lit.to(device)
             return content_lit, content_lit, content_lit[:0], 0
         # One other light for target and style picture: drawn once, applied to both crops.
-        other = self.pictures.crop(indices[:swapped], rng, training.crop)
+        other = self.pictures.crop(indices[:swapped], rng, training.crop, share)
         state = rng.get_state()
-        target = self._light(content[:swapped], rng)
-        style = self._light(other, _rng_at(state))
-        target = torch.cat([target, content_lit[swapped:]])
-        return content_lit.to(device), target.to(device), style.to(device), swapped
+        target = self._light(content[: len(other)], rng, swapped)
+        style = self._light(other, _rng_at(state), swapped)
+        target = torch.cat([target, content_lit[len(other) :]])
+        return content_lit.to(device), target.to(device), style.to(device), len(other)
 
-    def _light(self, images_BCHW: Tensor, rng: torch.Generator) -> Tensor:
-        return relight(images_BCHW, rng) if self.training.relight else images_BCHW
+    def _light(self, images_BCHW: Tensor, rng: torch.Generator, count: int) -> Tensor:
+        return relight(images_BCHW, rng, self.team.share, count) if self.training.relight else images_BCHW
 
     def _generate(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw pictures with known codes. They are not flipped: a flipped picture's codes are unknown."""
-        generator, device = self.bundle.generator, self.bundle.device
-        z_BD = torch.randn(count, generator.z_dim, generator=rng).to(device)
+        device = self.bundle.device
+        generator: Any = self.bundle.generator
+        z_BD = torch.randn(count, generator.z_dim, generator=rng)[self.team.share].to(device)
         c_BK = draw_classes(count, generator.c_dim, rng)
+        c_BK = None if c_BK is None else c_BK[self.team.share]
         with torch.no_grad():
             ws_BLD = generator.mapping(z_BD, None if c_BK is None else c_BK.to(device))
             return generator.synthesis(ws_BLD).clamp(-1, 1), ws_BLD
@@ -174,6 +190,7 @@ class EncoderTrainer:
             figures["r1"] = penalty.item()
         self.critic.zero_grad()
         loss.backward()
+        self.team.mean_gradients(self.discriminator.parameters())
         self.critic.step()
         return figures
 

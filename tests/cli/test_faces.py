@@ -37,7 +37,9 @@ RENAMED = {
     "demo": {"size": None},
     # These are fields of the training configuration.
     "train-generator": dict.fromkeys(("preset", "images", "batch_size", "lr", "r1", "path_length", "seed", "size")),
-    "train-encoder": dict.fromkeys(("preset", "images", "batch_size", "lr", "seed", "noise_downscale"))
+    "train-encoder": dict.fromkeys(
+        ("preset", "images", "batch_size", "lr", "seed", "noise_downscale", "generator_kind")
+    )
     | dict.fromkeys(("mask_ratio", "mask_patch", "mask_replacement")),
     # These open the dataset, or say how to print.
     "doctor": dict.fromkeys(("layout", "split", "storage_options", "as_json")),
