@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stylize.curveplot import Panel
 from stylize.errors import ConfigurationError
 from stylize.images import encode
 from stylize.models.bundle import Bundle, best_device, load_bundle, load_generator, make_encoder, model_sha256
@@ -20,18 +21,20 @@ from stylize.models.protocol import GeneratorProtocol
 from stylize.models.resize import resized
 from stylize.storage import Storage
 from stylize.training.config import EncoderTraining
-from stylize.training.events import Say, TrainingEvent, note
+from stylize.training.events import Say, TrainingEvent, note, silent
 from stylize.training.grid import swap_grid
-from stylize.training.inputs import find_inputs, load_pictures
+from stylize.training.inputs import find_inputs, load_pictures, picture_folder
 from stylize.training.loop import TrainingLoop
 from stylize.training.pictures import TrainingPictures
 from stylize.training.record import TrainingRecord
+from stylize.training.team import ALONE, Team
 from stylize.training.trainer import EncoderTrainer
 
 __all__ = ["TrainingEvent", "TrainingSummary", "heldout_psnr", "train_encoder"]
 
 HELD_OUT_BATCH = 16
 GRID_PICTURES = 6
+PANELS = (Panel(title="held-out PSNR, dB", figures=("heldout_psnr",)),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,13 @@ def train_encoder(
     limit: int | None = None,
     holdout: str | None = None,
     lpips_trunk: Path | None = None,
+    picture_cache: Path | None = None,
     checkpoint_minutes: float = 3.0,
     device: str | None = None,
     overwrite: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     on_event: Say | None = None,
+    team: Team = ALONE,
 ) -> TrainingSummary:
     """Train the masked noise encoder for a generator; a second call with the same arguments continues the run.
 
@@ -82,13 +87,15 @@ def train_encoder(
         holdout: pattern of picture ids (such as `*0006R0*`) kept out of training; their PSNR is reported.
         lpips_trunk: torchvision's VGG16 weights; without them, here or in torchvision's download cache,
             EfficientNet-Lite0 features are the perceptual loss.
+        picture_cache: folder for the decoded pictures, beside the run by default, see `stylize.training.decoded`.
         checkpoint_minutes: how often to save what a resumed run goes on from.
+        team: the processes that train together; each calls this function with the same arguments.
 
     Raises:
         ConfigurationError: the arguments contradict each other or the run that `out` holds.
         FatalError: no readable pictures, no weights, or the losses are no longer finite.
     """
-    say = on_event or (lambda _: None)
+    say = on_event if on_event and team.leads else silent
     _check_start(generator, init, new_generator, size, tune_generator=tune_generator)
     bundle = _starting_bundle(training, generator, init, new_generator, size, storage_options).to(best_device(device))
     training = training.with_(encoder=bundle.encoder.config)
@@ -108,17 +115,26 @@ def train_encoder(
         "holdout": holdout,
         "inputs": {"pictures": len(inputs.training), "sha256": inputs.sha256},
     }
-    record.begin(configuration, overwrite=overwrite)
-    pictures, unreadable = load_pictures(inputs.training, bundle.height, bundle.width, say)
+    team.together(lambda: record.begin(configuration, overwrite=overwrite))
+    folder = picture_folder(record.storage, picture_cache)
+    pictures, unreadable = load_pictures(inputs.training, bundle.height, bundle.width, folder, say, team=team)
     heldout = None
     if inputs.heldout:
         kept_apart = [(inputs.dataset, sample) for sample in inputs.heldout]
-        heldout, worse = load_pictures(kept_apart, bundle.height, bundle.width, say, scale=1)
+        heldout, worse = load_pictures(kept_apart, bundle.height, bundle.width, folder, say, scale=1, team=team)
         unreadable += worse
     _channels_last(bundle, perceptual)
-    trainer = EncoderTrainer(bundle, pictures, training, perceptual, tune_generator=tune_generator)
+    trainer = EncoderTrainer(bundle, pictures, training, perceptual, tune_generator=tune_generator, team=team)
     evaluation = Evaluation(trainer, record, heldout, PurePosixPath(inputs.dataset.storage.url).name)
-    loop = TrainingLoop(trainer, record, checkpoint_minutes=checkpoint_minutes, evaluate=evaluation, say=say)
+    loop = TrainingLoop(
+        trainer,
+        record,
+        checkpoint_minutes=checkpoint_minutes,
+        evaluate=evaluation,
+        say=say,
+        panels=PANELS,
+        team=team,
+    )
     figures = loop.run()
     return TrainingSummary(
         bundle=record.storage.locate(record.weights),

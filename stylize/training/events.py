@@ -26,3 +26,7 @@ Say = Callable[[TrainingEvent], None]
 def note(message: str, *, images: int = 0, total: int = 0, figures: Mapping[str, float] | None = None) -> TrainingEvent:
     """Return an event that is a line to show."""
     return TrainingEvent(images=images, total=total, images_per_second=0, figures=figures or {}, message=message)
+
+
+def silent(_: TrainingEvent) -> None:
+    """Say nothing."""

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from stylize.errors import ConfigurationError
+from stylize.curveplot import Panel
+from stylize.errors import ConfigurationError, FatalError
 from stylize.images import encode
 from stylize.models.bundle import best_device, generator_to_bytes, load_generator, model_sha256
 from stylize.models.generator import Generator, GeneratorConfig
 from stylize.storage import Storage
-from stylize.training.events import Say
+from stylize.training.events import Say, note, silent
+from stylize.training.frechet import FrechetMeter, load_extractor
 from stylize.training.generator_config import GeneratorTraining
 from stylize.training.generator_trainer import GeneratorTrainer
 from stylize.training.grid import tile
-from stylize.training.inputs import find_inputs, load_pictures
+from stylize.training.inputs import find_inputs, load_pictures, picture_folder
 from stylize.training.loop import TrainingLoop
 from stylize.training.pictures import step_rng
+from stylize.training.precision import check_precision
 from stylize.training.record import TrainingRecord
+from stylize.training.team import ALONE, Team
 
 GRID = (4, 6)  # rows and columns
 GRID_TRUNCATION = 0.7  # more typical pictures than the whole space
@@ -28,11 +33,16 @@ GRID_TRUNCATION = 0.7  # more typical pictures than the whole space
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSummary:
-    """What a finished run gives: where the generator is, and `(id, reason)` of unreadable pictures."""
+    """What a finished run gives: where the generator is, and `(id, reason)` of unreadable pictures.
+
+    `distance` is the last Frechet distance from the training pictures, `features` the network it is taken in.
+    """
 
     generator: str
     images: int
     unreadable: tuple[tuple[str, str], ...]
+    distance: float | None
+    features: str | None
 
 
 def train_generator(
@@ -44,11 +54,14 @@ def train_generator(
     layout: str = "auto",
     split: str | None = None,
     limit: int | None = None,
+    inception: Path | None = None,
+    picture_cache: Path | None = None,
     checkpoint_minutes: float = 3.0,
     device: str | None = None,
     overwrite: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     on_event: Say | None = None,
+    team: Team = ALONE,
 ) -> GeneratorSummary:
     """Train a StyleGAN2 generator on pictures; a second call with the same arguments continues the run.
 
@@ -57,19 +70,19 @@ def train_generator(
         out: folder or URL of the run, see `stylize.training.record`.
         training: shape of the generator, losses, schedules.
         init: file of a generator to continue from, whose shape is kept instead; its discriminator starts anew.
+        inception: the network that FID is defined with; without it the Frechet distance is one of EfficientNet-Lite0.
+        picture_cache: folder for the decoded pictures, beside the run by default, see `stylize.training.decoded`.
         checkpoint_minutes: how often to save what a resumed run goes on from.
+        team: the processes that train together; each calls this function with the same arguments.
 
     Raises:
         ConfigurationError: the arguments contradict each other or the run that `out` holds.
         FatalError: no readable pictures, or the losses are no longer finite.
     """
-    say = on_event or (lambda _: None)
-    if init is None:
-        generator = _new_generator(training.generator, training.seed)
-    else:
-        generator = load_generator(init, device="cpu", storage_options=storage_options)
-        if not isinstance(generator, Generator):
-            raise ConfigurationError(f"{init} is no StyleGAN2, and only those are trained here: choose another file")
+    say = on_event if on_event and team.leads else silent
+    place = best_device(device)
+    check_precision(training.precision, place)
+    generator = _starting_generator(init, training, storage_options)
     training = training.with_(generator=generator.config)
     inputs = find_inputs(dataset, layout=layout, split=split, limit=limit, storage_options=storage_options)
     record = TrainingRecord(Storage(out, storage_options), weights="generator.safetensors")
@@ -79,20 +92,65 @@ def train_generator(
         "start": {"init": None if init is None else model_sha256(init, storage_options=storage_options)},
         "inputs": {"pictures": len(inputs.train), "sha256": inputs.sha256},
     }
-    generator.to(best_device(device)).to(memory_format=torch.channels_last)
-    record.begin(configuration, overwrite=overwrite)
-    pictures, unreadable = load_pictures(inputs.training, *generator.image_size, say)
-    trainer = GeneratorTrainer(generator, pictures, training)
-
-    def evaluate() -> dict[str, float]:
-        record.save_grid(trainer.images, encode(sample_grid(trainer.average, training.seed), "png"))
-        record.save_weights(generator_to_bytes(trainer.average))
-        return {}
-
-    TrainingLoop(trainer, record, checkpoint_minutes=checkpoint_minutes, evaluate=evaluate, say=say).run()
-    return GeneratorSummary(
-        generator=record.storage.locate(record.weights), images=trainer.images, unreadable=unreadable
+    generator.to(place).to(memory_format=torch.channels_last)
+    team.together(lambda: record.begin(configuration, overwrite=overwrite))
+    folder = picture_folder(record.storage, picture_cache)
+    pictures, unreadable = load_pictures(inputs.training, *generator.image_size, folder, say, team=team)
+    trainer = GeneratorTrainer(generator, pictures, training, team)
+    evaluation = Evaluation(trainer, record, _meter(trainer, inception, say) if team.leads else None)
+    loop = TrainingLoop(
+        trainer,
+        record,
+        checkpoint_minutes=checkpoint_minutes,
+        evaluate=evaluation,
+        say=say,
+        panels=evaluation.panels,
+        team=team,
     )
+    figures = loop.run()
+    return GeneratorSummary(
+        generator=record.storage.locate(record.weights),
+        images=trainer.images,
+        unreadable=unreadable,
+        distance=figures.get(evaluation.figure),
+        features=evaluation.features,
+    )
+
+
+class Evaluation:
+    """Draws and measures what the averaged weights make, and writes them."""
+
+    def __init__(self, trainer: GeneratorTrainer, record: TrainingRecord, meter: FrechetMeter | None) -> None:
+        self.trainer, self.record, self.meter = trainer, record, meter
+        self.figure = meter.figure if meter else "frechet"
+        self.features = meter.features.name if meter else None
+        self.panels = (
+            Panel(title=f"Frechet distance from the training pictures: {self.features}", figures=(self.figure,)),
+            Panel(
+                title="augmentation: probability, and mean sign of real logits", figures=("augmentation", "real_sign")
+            ),
+        )
+
+    def __call__(self) -> dict[str, float]:
+        """Return the Frechet distance, or nothing when none is measured."""
+        trainer, average = self.trainer, self.trainer.average
+        self.record.save_grid(trainer.images, encode(sample_grid(average, trainer.training.seed), "png"))
+        self.record.save_weights(generator_to_bytes(average))
+        if self.meter is None:
+            return {}
+        figures = {self.figure: self.meter.measure(average)}
+        self._save_table(figures[self.figure])
+        return figures
+
+    def _save_table(self, distance: float) -> None:
+        assert self.meter is not None
+        before = {row["images"]: row[self.figure] for row in self.record.rows if self.figure in row}
+        rows = [
+            {"images": f"{images:.0f}", self.figure: f"{value:.6g}"}
+            | {"pictures": str(self.meter.count), "features": self.meter.features.name}
+            for images, value in (before | {float(self.trainer.images): distance}).items()
+        ]
+        self.record.save_table("frechet.csv", ["images", self.figure, "pictures", "features"], rows)
 
 
 @torch.no_grad()
@@ -105,7 +163,33 @@ def sample_grid(generator: Generator, seed: int) -> Any:
     return tile([list(row) for row in drawn])
 
 
+def _starting_generator(
+    init: str | None, training: GeneratorTraining, storage_options: Mapping[str, Any] | None
+) -> Generator:
+    if init is None:
+        return _new_generator(training.generator, training.seed)
+    generator = load_generator(init, device="cpu", storage_options=storage_options)
+    if not isinstance(generator, Generator):
+        raise ConfigurationError(f"{init} is no StyleGAN2, and only those are trained here: choose another file")
+    return generator
+
+
 def _new_generator(config: GeneratorConfig, seed: int) -> Generator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Generator(config)
+
+
+def _meter(trainer: GeneratorTrainer, inception: Path | None, say: Say) -> FrechetMeter | None:
+    """Return what measures the Frechet distance; where it cannot be, say in one line why not."""
+    training = trainer.training
+    if not training.frechet_pictures:
+        return None
+    try:
+        features = load_extractor(inception, trainer.device)
+    except FatalError as error:
+        if inception is not None:
+            raise
+        say(note(f"no Frechet distance: {error}"))
+        return None
+    return FrechetMeter(trainer.pictures, features, count=training.frechet_pictures, seed=training.seed)

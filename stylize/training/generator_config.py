@@ -7,6 +7,7 @@ from typing import Any
 
 from stylize.errors import ConfigurationError
 from stylize.models.generator import GeneratorConfig
+from stylize.training.precision import PRECISIONS
 
 WIDTHS = {"light": (24, 48, 96, 128), "paper": (64, 128, 256, 512)}  # from the finest block; further ones like the last
 LEAST_DOUBLINGS = 3  # the noise maps at 1/4 of the picture need a block above the constant
@@ -52,6 +53,10 @@ class GeneratorTraining:
         style_mixing: share of the generated pictures that take two latents, one from a random layer on.
         lr, betas: of both Adam optimisers; the lazy penalties' correction is applied to them.
         ema_images: half-life of the averaged weights, in images; it ramps up from nothing.
+        ada_target, ada_images: adaptive augmentation (see `stylize.training.ada`): the mean sign of the logits of real
+            pictures to keep, 0 for none, and the images in which its probability may go from 0 to 1.
+        precision: `fp32`, or on GPUs `bf16` or `fp16` for what does not need more, see `stylize.training.precision`.
+        frechet_pictures: pictures on each side of the Frechet distance at every evaluation, 0 for none.
     """
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -66,25 +71,42 @@ class GeneratorTraining:
     betas: tuple[float, float] = (0.0, 0.99)
     ema_images: int = 5_000
     seed: int = 0
+    ada_target: float = 0.0
+    ada_images: int = 500_000
+    precision: str = "fp32"
+    frechet_pictures: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))
         if self.generator.c_dim:
             raise ConfigurationError("pictures come without classes: a generator is trained with c_dim 0")
-        if min(self.images, self.batch, self.r1_every, self.path_every, self.ema_images) < 1:
-            raise ConfigurationError("images, batch, r1_every, path_every and ema_images must be at least 1")
+        if min(self.images, self.batch, self.r1_every, self.path_every, self.ema_images, self.ada_images) < 1:
+            raise ConfigurationError(
+                "images, batch, r1_every, path_every, ema_images and ada_images must be at least 1"
+            )
         if not 0 <= self.style_mixing <= 1:
             raise ConfigurationError(f"style mixing {self.style_mixing} is not a share in [0, 1]")
+        if not 0 <= self.ada_target < 1:
+            raise ConfigurationError(f"the target of augmentation {self.ada_target} is not in [0, 1)")
+        if self.precision not in PRECISIONS:
+            raise ConfigurationError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
+        if self.frechet_pictures < 0 or self.frechet_pictures == 1:
+            raise ConfigurationError("a Frechet distance needs two pictures or more, or 0 for none")
 
     def with_(self, **changes: Any) -> GeneratorTraining:
         """Return a copy with some settings changed."""
         return replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the settings; those that came later are left out while they change nothing, so that old runs go on."""
+        later = {"ada_target": 0.0, "precision": "fp32", "frechet_pictures": 0}
+        settings = {name: value for name, value in asdict(self).items() if later.get(name) != value}
+        if not self.ada_target:
+            del settings["ada_images"]
+        return settings
 
 
-LIGHT = GeneratorTraining()
+LIGHT = GeneratorTraining(ada_target=0.6, ada_images=100_000, frechet_pictures=1_000)
 """For small machines and small pictures."""
 
 PAPER = GeneratorTraining(
@@ -95,6 +117,8 @@ PAPER = GeneratorTraining(
     path_length=2.0,
     lr=2e-3,
     ema_images=10_000,
+    ada_target=0.6,
+    frechet_pictures=10_000,
 )
 """StyleGAN2's configuration F (arXiv 1912.04958) at 256x512."""
 

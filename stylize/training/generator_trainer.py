@@ -11,10 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylize.models.generator import Generator, SynthesisLayer
-from stylize.models.residual_discriminator import ResidualDiscriminator
+from stylize.models.residual_discriminator import GROUP, ResidualDiscriminator
+from stylize.training.ada import Augmentation
 from stylize.training.generator_config import GeneratorTraining
 from stylize.training.optim import update_average
 from stylize.training.pictures import TrainingPictures, step_rng
+from stylize.training.precision import Precision
+from stylize.training.team import ALONE, Team
 
 W_AVERAGE_RATE = 0.005
 PATH_MEAN_RATE = 0.01
@@ -22,12 +25,21 @@ PATH_BATCH_SHARE = 2  # the path penalty, which is costly, looks at half a batch
 
 
 class GeneratorTrainer:
-    """Trains a generator on pictures; a step is a function of the state, the seed and its number."""
+    """Trains a generator on pictures; a step is a function of the state, the seed and its number.
 
-    def __init__(self, generator: Generator, pictures: TrainingPictures, training: GeneratorTraining) -> None:
-        self.generator, self.pictures, self.training = generator, pictures, training
+    In a team every process draws the random numbers of the whole batch and computes on its share of it.
+    """
+
+    def __init__(
+        self, generator: Generator, pictures: TrainingPictures, training: GeneratorTraining, team: Team = ALONE
+    ) -> None:
+        # The discriminator compares pictures in groups: shares of whole groups are compared as the whole batch would.
+        team.check("the batch size", training.batch, GROUP)
+        self.generator, self.pictures, self.training, self.team = generator, pictures, training, team
         self.step = 0
         self.device = generator.mapping.w_avg.device
+        self.precision = Precision(training.precision, self.device)
+        self.augment = Augmentation(training.ada_target, training.ada_images)
         generator.train().requires_grad_(True)
         self.average = copy.deepcopy(generator).eval().requires_grad_(False)
         with torch.random.fork_rng(devices=[]):
@@ -39,6 +51,7 @@ class GeneratorTrainer:
         path_every = training.path_every if training.path_length else None
         self.optimizer = _adam(generator, training, path_every)
         self.critic = _adam(self.discriminator, training, training.r1_every if training.r1 else None)
+        self.scaler, self.critic_scaler = self.precision.scaler(), self.precision.scaler()
 
     @property
     def images(self) -> int:
@@ -58,8 +71,13 @@ class GeneratorTrainer:
     def train_step(self) -> dict[str, float]:
         """Take a step of the generator, then one of the discriminator; return every loss by name."""
         training = self.training
-        rng = step_rng(training.seed, self.step, "generator")
-        figures = self._generator_step(rng) | self._discriminator_step(rng)
+        # Augmentation draws from a stream of its own, so that it changes nothing else.
+        rng, changes = (step_rng(training.seed, self.step, purpose) for purpose in ("generator", "augmentation"))
+        figures = self._generator_step(rng, changes) | self._discriminator_step(rng, changes)
+        figures = self.team.mean_figures(figures)
+        if self.augment.on:
+            self.augment.observe(figures["real_sign"], training.batch)
+            figures["augmentation"] = self.augment.p
         self.step += 1
         update_average(
             self.average, self.generator, images=self.images, batch=training.batch, half_life=training.ema_images
@@ -67,54 +85,79 @@ class GeneratorTrainer:
         self.average.mapping.w_avg.copy_(self.generator.mapping.w_avg)
         return figures
 
-    def _generator_step(self, rng: torch.Generator) -> dict[str, float]:
+    def _generator_step(self, rng: torch.Generator, changes: torch.Generator) -> dict[str, float]:
         self.discriminator.requires_grad_(False)
-        loss = F.softplus(-self.discriminator(self._generate(self.training.batch, rng))).mean()
+        logits = self._judge(self._generate(self.training.batch, rng), changes)
+        loss = F.softplus(-logits).mean()
         figures = {"generator": loss.item()}
         self.optimizer.zero_grad()
-        loss.backward()
+        self.scaler.scale(loss).backward()
         if self.training.path_length and self.step % self.training.path_every == 0:
             penalty = self._path_penalty(rng)
-            (self.training.path_length * self.training.path_every * penalty).backward()
+            self.scaler.scale(self.training.path_length * self.training.path_every * penalty).backward()
             figures["path_length"] = penalty.item()
-        self.optimizer.step()
+        self._descend(self.generator, self.optimizer, self.scaler)
         return figures
 
-    def _discriminator_step(self, rng: torch.Generator) -> dict[str, float]:
+    def _discriminator_step(self, rng: torch.Generator, changes: torch.Generator) -> dict[str, float]:
         training = self.training
         self.discriminator.requires_grad_(True)
         with torch.no_grad():
             made = self._generate(training.batch, rng)
         indices = self.pictures.draw(self.step, training.batch, training.seed)
-        real = self.pictures.crop(indices, rng, 1.0).to(self.device)
+        real = self.pictures.crop(indices, rng, 1.0, self.team.share).to(self.device)
         penalised = bool(training.r1) and self.step % training.r1_every == 0
-        logits = self.discriminator(real.requires_grad_(penalised))
-        loss = F.softplus(-logits).mean() + F.softplus(self.discriminator(made)).mean()
+        made_logits = self._judge(made, changes)
+        # The penalty is taken where the discriminator looks: at the changed pictures.
+        real = self._change(real, changes).requires_grad_(penalised)
+        with self.precision.autocast(not penalised):  # gradients of gradients need their 32 bits
+            logits = self.discriminator(real).float()
+        loss = F.softplus(-logits).mean() + F.softplus(made_logits).mean()
         figures = {"discriminator": loss.item(), "real_logit": logits.mean().item()}
+        if self.augment.on:
+            figures["real_sign"] = logits.sign().mean().item()
         if penalised:
             (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
             penalty = 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
             loss = loss + training.r1 * training.r1_every * penalty
             figures["r1"] = penalty.item()
         self.critic.zero_grad()
-        loss.backward()
-        self.critic.step()
+        self.critic_scaler.scale(loss).backward()
+        self._descend(self.discriminator, self.critic, self.critic_scaler)
         return figures
+
+    def _descend(self, module: torch.nn.Module, optimizer: torch.optim.Adam, scaler: torch.amp.GradScaler) -> None:
+        """Take the step of an optimizer along the gradient of the whole batch."""
+        self.team.mean_gradients(module.parameters())
+        scaler.step(optimizer)
+        scaler.update()
+
+    def _judge(self, images_BCHW: Tensor, changes: torch.Generator) -> Tensor:
+        """Return the discriminator's logits of pictures, which it sees changed like all that it sees."""
+        changed = self._change(images_BCHW, changes)
+        with self.precision.autocast():
+            logits: Tensor = self.discriminator(changed)
+        return logits.float()
+
+    def _change(self, images_BCHW: Tensor, changes: torch.Generator) -> Tensor:
+        return self.augment(images_BCHW, changes, self.team.share, self.training.batch)
 
     def _generate(self, count: int, rng: torch.Generator) -> Tensor:
         self._redraw_noise(rng)
-        pictures: Tensor = self.generator.synthesis(self._codes(count, rng))
-        return pictures
+        with self.precision.autocast():
+            pictures: Tensor = self.generator.synthesis(self._codes(count, rng))
+        return pictures.float()
 
     def _codes(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draw w+ codes with style mixing, and follow their average."""
-        generator = self.generator
-        z_BD = torch.randn(2 * count, generator.z_dim, generator=rng).to(self.device)
-        first, second = generator.mapping(z_BD).chunk(2)
+        """Draw this process's share of `count` w+ codes with style mixing, and follow the average of all."""
+        generator, share = self.generator, self.team.share
+        z_2BD = torch.randn(2 * count, generator.z_dim, generator=rng).view(2, count, -1)[:, share]
+        with self.precision.autocast(False):
+            first, second = generator.mapping(z_2BD.flatten(0, 1).to(self.device)).chunk(2)
         with torch.no_grad():
-            generator.mapping.w_avg.lerp_(first[:, 0].mean(dim=0), W_AVERAGE_RATE)
-        cut = torch.randint(1, generator.num_ws, (count, 1, 1), generator=rng)
-        mixed = torch.rand(count, 1, 1, generator=rng) < self.training.style_mixing
+            generator.mapping.w_avg.lerp_(self.team.mean(first[:, 0].mean(dim=0)), W_AVERAGE_RATE)
+        cut = torch.randint(1, generator.num_ws, (count, 1, 1), generator=rng)[share]
+        mixed = torch.rand(count, 1, 1, generator=rng)[share] < self.training.style_mixing
         layers = torch.arange(generator.num_ws).view(1, -1, 1)
         return torch.where(((layers >= cut) & mixed).to(self.device), second, first)
 
@@ -131,11 +174,11 @@ class GeneratorTrainer:
         ws_BLD = self._codes(count, rng)
         self._redraw_noise(rng)
         made = self.generator.synthesis(ws_BLD)
-        direction = torch.randn(made.shape, generator=rng).to(self.device)
+        direction = torch.randn(count, *made.shape[1:], generator=rng)[self.team.share].to(self.device)
         direction = direction / math.sqrt(made.shape[2] * made.shape[3])
         (gradient,) = torch.autograd.grad((made * direction).sum(), ws_BLD, create_graph=True)
         lengths = gradient.square().sum(dim=2).mean(dim=1).sqrt()
-        self.path_mean = self.path_mean.lerp(lengths.detach().mean(), PATH_MEAN_RATE)
+        self.path_mean = self.path_mean.lerp(self.team.mean(lengths.detach().mean()), PATH_MEAN_RATE)
         return (lengths - self.path_mean).square().mean()
 
     def state_dict(self) -> dict[str, Any]:
@@ -148,6 +191,8 @@ class GeneratorTrainer:
             "discriminator": self.discriminator.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "critic": self.critic.state_dict(),
+            "augmentation": self.augment.state_dict(),
+            "scalers": [self.scaler.state_dict(), self.critic_scaler.state_dict()],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -158,6 +203,10 @@ class GeneratorTrainer:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.critic.load_state_dict(state["critic"])
+        if "augmentation" in state:  # checkpoints before there was any are taken too
+            self.augment.load_state_dict(state["augmentation"])
+            for scaler, saved in zip((self.scaler, self.critic_scaler), state["scalers"], strict=True):
+                scaler.load_state_dict(saved)
 
 
 def _adam(module: torch.nn.Module, training: GeneratorTraining, every: int | None) -> torch.optim.Adam:

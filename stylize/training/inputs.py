@@ -1,4 +1,4 @@
-"""From a dataset to training pictures in memory: what is held out, and what cannot be read."""
+"""From a dataset to training pictures: what is held out, where it is kept decoded, and what cannot be read."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import fnmatch
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stylize.datasets.base import Dataset, Sample, open_dataset
 from stylize.errors import ConfigurationError
+from stylize.storage import Storage
+from stylize.training.decoded import Located, user_folder
 from stylize.training.events import Say, note
-from stylize.training.pictures import STORED_SCALE, Located, TrainingPictures
+from stylize.training.pictures import STORED_SCALE, TrainingPictures
+from stylize.training.team import ALONE, Team
 
 REPORT_EVERY = 500  # pictures
 
@@ -67,19 +71,35 @@ def find_inputs(
     return Inputs(dataset=source, train=rest, heldout=held, extra=further)
 
 
-def load_pictures(
-    located: Sequence[Located], height: int, width: int, say: Say, *, scale: float = STORED_SCALE
-) -> tuple[TrainingPictures, tuple[tuple[str, str], ...]]:
-    """Read pictures into memory; report progress, and `(id, reason)` of each that cannot be read.
+def picture_folder(run: Storage, asked: Path | None) -> Path:
+    """Return where the decoded pictures of a run are kept: beside it, if nothing is asked for and it is on a disk."""
+    if asked is not None:
+        return asked
+    return run.local_root / "pictures" if run.local_root else user_folder()
 
-    `scale` is that of `TrainingPictures.load`.
+
+def load_pictures(
+    located: Sequence[Located],
+    height: int,
+    width: int,
+    folder: Path,
+    say: Say,
+    *,
+    scale: float = STORED_SCALE,
+    team: Team = ALONE,
+) -> tuple[TrainingPictures, tuple[tuple[str, str], ...]]:
+    """Decode pictures once; report progress, and `(id, reason)` of each that cannot be read.
+
+    The other arguments are those of `TrainingPictures.load`.
     """
 
     def progress(done: int, total: int) -> None:
         if done == total or done % REPORT_EVERY == 0:
             say(note(f"read {done} of {total} pictures"))
 
-    pictures, bad = TrainingPictures.load(located, height, width, scale=scale, on_picture=progress)
+    pictures, bad = TrainingPictures.load(
+        located, height, width, folder=folder, scale=scale, team=team, on_picture=progress
+    )
     for name, reason in bad:
         say(note(f"left out {name}: {reason}"))
-    return pictures, tuple(bad)
+    return pictures, bad

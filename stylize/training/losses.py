@@ -18,7 +18,8 @@ from stylize.training.config import EncoderTraining
 class StepOutput:
     """What the losses look at: pictures `[B, 3, H, W]`, the codes behind them, `keep` `[B, 1, h, w]`.
 
-    The last `generated` pictures come from the generator; `known` are their true codes `[generated, L, D]`.
+    The last `generated` pictures come from the generator; `known` are their true codes `[generated, L, D]`. `kept` is
+    how much more is kept here than in the average process of a team, whose losses are averaged in the end.
     """
 
     target_BCHW: Tensor
@@ -27,6 +28,7 @@ class StepOutput:
     codes: Codes
     generated: int
     known_BLD: Tensor | None
+    kept: float = 1.0
 
 
 def masked_mean(values_BCHW: Tensor, keep_B1HW: Tensor) -> Tensor:
@@ -53,9 +55,9 @@ def encoder_losses(
     difference = step.output_BCHW - step.target_BCHW
     losses: dict[str, Tensor] = {}
     if training.l1:
-        losses["l1"] = masked_mean(difference.abs(), step.keep_B1HW)
+        losses["l1"] = masked_mean(difference.abs(), step.keep_B1HW) * step.kept
     if training.mse:
-        losses["mse"] = masked_mean(difference.square(), step.keep_B1HW)
+        losses["mse"] = masked_mean(difference.square(), step.keep_B1HW) * step.kept
     if perceptual is not None:
         losses["perceptual"] = perceptual(step.output_BCHW, step.target_BCHW).mean()
     if training.noise:

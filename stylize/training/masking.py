@@ -30,6 +30,8 @@ def mask_noise(
     patch: int = 4,
     replacement: str = "normal",
     rng: torch.Generator,
+    share: slice = slice(None),
+    count: int = 0,
 ) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """Replace patches of both noise maps, with an independent mask for each map.
 
@@ -39,6 +41,7 @@ def mask_noise(
         patch: side of a patch, in map pixels.
         replacement: `normal` for N(0, 1), `zeros` for nothing.
         rng: where the randomness comes from, on the CPU.
+        share, count: which pictures of a batch of `count` these are; by default they are all of it.
 
     Returns:
         The two maps, and `[B, 1, H, W]`: 1 where both maps are kept.
@@ -48,8 +51,9 @@ def mask_noise(
         return noise, ones
     masked, kept = [], []
     for noise_BCHW in noise:
-        keep = patch_mask(noise_BCHW.shape, ratio, patch, rng).to(noise_BCHW.device)
-        fill = torch.randn(noise_BCHW.shape, generator=rng) if replacement == "normal" else torch.zeros(())
+        shape = (count or len(noise_BCHW), *noise_BCHW.shape[1:])
+        keep = patch_mask(shape, ratio, patch, rng)[share].to(noise_BCHW.device)
+        fill = torch.randn(shape, generator=rng)[share] if replacement == "normal" else torch.zeros(())
         masked.append(torch.where(keep > 0, noise_BCHW, fill.to(noise_BCHW.device)))
         kept.append(keep)
     return (masked[0], masked[1]), kept[0] * kept[1]

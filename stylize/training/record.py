@@ -3,8 +3,11 @@
 OUT/run.json             kind, configuration, weights it started from, input list: what a resumed run must share
 OUT/checkpoint.pt        everything a step reads; the last one only
 OUT/losses.csv           one row per interval: step, images, learning rate, every loss, figures of the evaluations
+OUT/frechet.csv          of a generator: its distance from the training pictures, and by which features
 OUT/grids/00012800.png   after so many images; of an encoder: contents down, exemplars across
+OUT/curves.svg           the same as a picture
 OUT/bundle.safetensors   the averaged weights at the last evaluation (generator.safetensors of a generator)
+OUT/pictures/            the decoded pictures, see `stylize.training.decoded`; not needed any more after the run
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -80,14 +83,23 @@ class TrainingRecord:
         """Write the table of losses; equal rows make equal bytes, whatever order their columns came in."""
         names = {name for row in self.rows for name in row}
         columns = [*FIRST_COLUMNS, *sorted(names.difference(FIRST_COLUMNS))]
+        rows = [{name: f"{value:.6g}" for name, value in row.items()} for row in self.rows]
+        self.save_table("losses.csv", columns, rows)
+
+    def save_table(self, path: str, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+        """Write a table as CSV."""
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
-        self.storage.write("losses.csv", text.getvalue().encode())
+        writer.writerows(rows)
+        self.storage.write(path, text.getvalue().encode())
 
     def save_grid(self, images: int, png: bytes) -> None:
         self.storage.write(f"grids/{images:08d}.png", png)
+
+    def save_curves(self, svg: bytes) -> None:
+        """Write the picture of the figures."""
+        self.storage.write("curves.svg", svg)
 
     def save_weights(self, data: bytes) -> str:
         """Write the weights; return where they are."""
@@ -104,7 +116,8 @@ class TrainingRecord:
 
     def _erase(self) -> None:
         grids = [path for path in self.storage.list("grids") if path.endswith(".png")]
-        for path in ("checkpoint.pt", "losses.csv", self.weights, *grids):
+        decoded = [path for path in self.storage.list("pictures") if path.endswith((".json", ".pixels"))]
+        for path in ("checkpoint.pt", "losses.csv", "frechet.csv", "curves.svg", self.weights, *grids, *decoded):
             self.storage.remove(path)
 
 

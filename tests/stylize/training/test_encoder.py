@@ -49,7 +49,8 @@ def train(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = [f for f in folder.rglob("*") if f.is_file() and f.name != "checkpoint.pt"]
+    """Return what follows from the configuration alone: not the time of the last checkpoint, not the input."""
+    files = [f for f in folder.rglob("*") if f.is_file() and f.name != "checkpoint.pt" and f.parent.name != "pictures"]
     return {f.relative_to(folder).as_posix(): f.read_bytes() for f in files}
 
 

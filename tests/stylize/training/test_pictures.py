@@ -4,14 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from stylize.datasets.base import Dataset, open_dataset
-from stylize.errors import FatalError
 from stylize.images import decode_rgb, to_model
-from stylize.training import pictures as module
-from stylize.training.pictures import Located, TrainingPictures, step_rng
+from stylize.training.decoded import Located
+from stylize.training.pictures import TrainingPictures, step_rng
 
 
 def test_every_epoch_shows_every_picture_once(pictures: TrainingPictures) -> None:
@@ -59,7 +57,12 @@ def test_unreadable_pictures_are_reported_and_left_out(tmp_path: Path, write_pic
     dataset = open_dataset(folder)
     calls: list[tuple[int, int]] = []
     loaded, bad = TrainingPictures.load(
-        located(dataset), 16, 16, scale=1, on_picture=lambda done, total: calls.append((done, total))
+        located(dataset),
+        16,
+        16,
+        folder=tmp_path / "kept",
+        scale=1,
+        on_picture=lambda done, total: calls.append((done, total)),
     )
     assert [name for name, _ in bad] == ["frame001", "frame003"]
     assert "empty" in bad[0][1]
@@ -70,25 +73,19 @@ def test_unreadable_pictures_are_reported_and_left_out(tmp_path: Path, write_pic
 
 def test_pictures_are_kept_larger_than_the_model(tmp_path: Path, write_pictures: Callable[..., Path]) -> None:
     dataset = open_dataset(write_pictures(tmp_path / "data", count=2))
-    loaded, _ = TrainingPictures.load(located(dataset), 16, 32)
+    loaded, _ = TrainingPictures.load(located(dataset), 16, 32, folder=tmp_path / "kept")
     assert loaded.pictures_NCHW.shape == (2, 3, 20, 40)
     assert loaded.whole([1]).shape == (1, 3, 16, 32)
 
 
-def test_nothing_readable_is_fatal(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    dataset = open_dataset(tmp_path)
-    with pytest.raises(FatalError, match=r"none of 1 pictures .* is readable .a: .*doctor"):
-        TrainingPictures.load(located(dataset), 16, 16)
-
-
-def test_too_many_pictures_for_memory_are_refused(
-    tmp_path: Path, write_pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dataset = open_dataset(write_pictures(tmp_path / "data", count=3))
-    monkeypatch.setattr(module, "MEMORY_LIMIT", 2 * 3 * 20 * 20)
-    with pytest.raises(FatalError, match="--limit 2"):
-        TrainingPictures.load(located(dataset), 16, 16)
+def test_a_share_is_cut_as_in_the_whole_batch(pictures: TrainingPictures) -> None:
+    whole = pictures.crop(range(6), step_rng(0, 0, "test"), 0.5)
+    rng = step_rng(0, 0, "test")
+    assert torch.equal(pictures.crop(range(6), rng, 0.5, slice(1, None, 2)), whole[1::2])
+    other = step_rng(0, 0, "test")
+    assert pictures.crop([4], other, 0.5, slice(1, None, 2)).shape == (0, 3, 16, 16)
+    pictures.crop([4], rng := step_rng(0, 0, "test"), 0.5)
+    assert torch.equal(rng.get_state(), other.get_state()), "a share draws what the whole draws"
 
 
 def test_random_streams_differ_by_step_and_purpose() -> None:
