@@ -13,7 +13,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Spelled here because the modules that own these words take a second to import; a test compares the two.
-LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder")
+LAYOUTS = ("auto", "camvid", "cityscapes", "acdc", "bdd100k", "folder", "parquet", "webdataset")
 NOISE_MODES = ("int8", "fp16")
 SIZES = ("source", "model")
 FORMATS = ("tree",)
@@ -117,7 +117,7 @@ layout = click.option(
     type=click.Choice(LAYOUTS),
     default="auto",
     show_default=True,
-    help="How the dataset's folders are laid out.",
+    help="How the dataset's files are laid out; pictures in Parquet or tar shards are read where they are.",
 )
 split = click.option("--split", metavar="NAME", help="Take only this split, such as train or val.  [default: all]")
 storage_options = click.option(

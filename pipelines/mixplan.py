@@ -20,6 +20,7 @@ from stylize.digests import Digests
 from stylize.errors import ConfigurationError
 from stylize.evenplan import EvenPool
 from stylize.export import label_path, picture_path
+from stylize.packed import inner
 from stylize.plan import ExemplarPool, Picture, item_seed
 from stylize.strength import Span, draw_strength
 
@@ -107,12 +108,12 @@ class MixPlan:
                     "reserve": [{"exemplar": other.id, "exemplar_unit": other.unit} for other in spare],
                     "seed": seed,
                     "strength": draw_strength(self.strength, seed),
-                    "image": picture_path(entry.image, entry.key, k),
+                    "image": picture_path(inner(entry.image), entry.key, k),
                     "labels": self._labels(entry, k),
                 }
 
     def _labels(self, entry: Entry, k: int) -> list[dict[str, str]]:
-        paths = ((label, label_path(label, entry.key, k, resized=self.resized)) for label in entry.labels)
+        paths = ((label, label_path(inner(label), entry.key, k, resized=self.resized)) for label in entry.labels)
         return [{"source": label, "path": path} for label, path in paths if path is not None]
 
     def _splits(self, contents: CacheReader) -> frozenset[str]:

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import io
 import json
 import threading
 from collections import OrderedDict
@@ -42,6 +41,7 @@ import pyarrow.parquet as pq
 
 from stylize.codec import Floats, NoiseMode, decode_noise
 from stylize.errors import BadInput, ConfigurationError, NotFound, StylizeError
+from stylize.ranges import Ranges
 from stylize.storage import Storage
 from stylize.worklist import WorkList
 
@@ -264,7 +264,7 @@ class CacheReader:
         if names is None or size <= SMALL_FILE:
             source = pa.BufferReader(self.storage.read(path))
         else:
-            source = pa.PythonFile(_Ranges(self.storage, path, size), mode="r")
+            source = pa.PythonFile(Ranges(self.storage, path, size), mode="r")
         return _table(source, self.storage.locate(path), names)
 
 
@@ -332,31 +332,3 @@ class _Tables:
             self._total += table.nbytes
             while self._total > self._memory and len(self._tables) > 1:
                 self._total -= self._tables.popitem(last=False)[1].nbytes
-
-
-class _Ranges(io.RawIOBase):
-    """A file that fetches only the ranges asked for."""
-
-    def __init__(self, storage: Storage, path: str, size: int) -> None:
-        super().__init__()
-        self._storage, self._path, self._size, self._position = storage, path, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = start + offset
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        end = self._size if size < 0 else min(self._size, self._position + size)
-        data = self._storage.read_range(self._path, self._position, end) if end > self._position else b""
-        self._position += len(data)
-        return data

@@ -13,6 +13,7 @@ from typing import IO, Any, TypeVar
 
 from stylize.errors import BadInput, ConfigurationError, FatalError, NotFound
 from stylize.localfiles import Ask, LocalFiles
+from stylize.packed import PackedReader, parse
 from stylize.retries import Retry, chain, explain, status_and_code
 
 T = TypeVar("T")
@@ -33,10 +34,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 class Storage:
     """A root folder or URL (`s3://`, `gs://`, `file://`, `memory://`); all paths are relative with forward slashes.
 
-    Reads and writes whole files. A file is published at once: on disk by renaming a temporary file, in an object store
-    by one put; a write that fails leaves nothing. Storage that throttles or drops connections is asked again with
-    growing pauses. Failures are `NotFound`, `BadInput`, `TransientError` (after all retries) or `FatalError`. Safe to
-    share between threads and to pickle; another process makes its own connection. `memory://` lives in one process.
+    Reads and writes whole files, and reads files inside shards by their address (see `stylize.packed`). A file is
+    published at once: on disk by renaming a temporary file, in an object store by one put; a write that fails leaves
+    nothing. Storage that throttles or drops connections is asked again with growing pauses. Failures are `NotFound`,
+    `BadInput`, `TransientError` (after all retries) or `FatalError`. Safe to share between threads and to pickle;
+    another process makes its own connection. `memory://` lives in one process.
 
     `options` go to the fsspec filesystem (for instance `{"key": ..., "secret": ..., "endpoint_url": ...}`); a local
     folder needs none and ignores them.
@@ -55,6 +57,7 @@ class Storage:
         self._backend: LocalFiles | ObjectStore = (
             LocalFiles(self.url) if self.is_local else ObjectStore(self.url, self.protocol, self.options)
         )
+        self._packed = PackedReader(self)
 
     def __repr__(self) -> str:
         return f"Storage({self.url!r})"  # without the options: they may hold secrets
@@ -81,6 +84,9 @@ class Storage:
 
     def read_range(self, path: str, start: int | None, end: int | None) -> bytes:
         """Return the bytes of a file from `start` to before `end` (None: its beginning, its end)."""
+        address = parse(path)
+        if address is not None:
+            return self._packed.read(address, start, end)
         name = clean(path)
         return self._do("read", name, lambda: self._backend.read(name, start, end))
 
@@ -101,6 +107,7 @@ class Storage:
     def write(self, path: str, data: bytes) -> None:
         """Publish a file whole, replacing an older one; folders are made as needed."""
         name = clean(path)
+        self._packed.forget(name)
         self._do("write", name, lambda: self._backend.write(name, data))
 
     def write_from(self, path: str, file: IO[bytes]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from stylize.datasets import acdc, bdd100k, camvid, cityscapes, folder
+from stylize.datasets import acdc, bdd100k, camvid, cityscapes, folder, parquet, webdataset
 from stylize.datasets.matching import Found, Layout
 from stylize.datasets.samples import Samples
 from stylize.datasets.tree import Sample, Tree, copy_path
@@ -18,7 +18,8 @@ from stylize.storage import Storage
 __all__ = ["LAYOUTS", "Dataset", "Sample", "copy_path", "open_dataset"]
 
 SPECIFIC = (cityscapes.LAYOUT, acdc.LAYOUT, bdd100k.LAYOUT, camvid.LAYOUT)
-LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in (*SPECIFIC, folder.LAYOUT)}
+SHARDED = (parquet.LAYOUT, webdataset.LAYOUT)
+LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in (*SPECIFIC, folder.LAYOUT, *SHARDED)}
 EXTRA_SUFFIXES = (".json", ".txt", ".csv", ".md", ".yaml", ".yml", "LICENSE", "README")
 
 
@@ -53,7 +54,7 @@ def open_dataset(
     split: str | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """List a dataset once and bring images and labels together by name.
+    """List a dataset once and bring images and labels together by name; in shards, by the names in there.
 
     `layout` is one of `LAYOUTS` or "auto"; `split` keeps one split, or several separated by commas. Hidden files are
     skipped. Raises `ConfigurationError` when there are no pictures, no such split, or several layouts fit.
@@ -61,7 +62,7 @@ def open_dataset(
     storage = url if isinstance(url, Storage) else Storage(url, storage_options)
     tree = Tree(storage.scan())
     chosen, why = _choose(tree, layout, storage.url)
-    found = chosen.collect(tree)
+    found = chosen.collect(chosen.unpack(storage, tree) if chosen.unpack else tree)
     if not found.samples:
         raise ConfigurationError(
             f"no pictures of layout {chosen.name} in {storage.url} ({_seen(tree)}): "
@@ -89,12 +90,12 @@ def _choose(tree: Tree, layout: str, url: str) -> tuple[Layout, str]:
         if layout not in LAYOUTS:
             raise ConfigurationError(f"unknown layout {layout!r}: --layout is auto, {', '.join(LAYOUTS)}")
         return LAYOUTS[layout], "asked for"
-    fitting = [candidate for candidate in SPECIFIC if candidate.recognise(tree)]
+    fitting = [candidate for candidate in (*SPECIFIC, *SHARDED) if candidate.recognise(tree)]
     if len(fitting) > 1:
         names = " and ".join(candidate.name for candidate in fitting)
         raise ConfigurationError(f"{url} looks like {names}: choose with --layout")
     if fitting:
-        return fitting[0], "recognised by its folders"
+        return fitting[0], "recognised by its files"
     _refuse_parent(tree, url)
     return folder.LAYOUT, "no other layout fits"
 

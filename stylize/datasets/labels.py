@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any, Literal
 
 from stylize.datasets.tree import Sample, is_image, stem
+from stylize.packed import inner
 
 Verdict = Literal["colour", "train-ids", "label-ids", "binary", "instances", "ids", "data"]
 
@@ -35,8 +36,8 @@ def label_kind(sample: Sample, path: str) -> str:
     extension = "" if is_image(path) else path[path.rfind(".") :].lower()
     if rest:
         return rest + extension
-    own = set(sample.image.split("/")[:-1])
-    folders = [part for part in path.split("/")[:-1] if part not in own]
+    own = set(inner(sample.image).split("/")[:-1])
+    folders = [part for part in inner(path).split("/")[:-1] if part not in own]
     if sample.split:
         folders = [part.removeprefix(sample.split) or part for part in folders]
     return ("/".join(folders) or "labels") + extension

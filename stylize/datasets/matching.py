@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from stylize.datasets.names import Names
 from stylize.datasets.samples import Samples
-from stylize.datasets.tree import Tree, is_image, stem, without_suffix
+from stylize.datasets.tree import Tree, is_image, sample_id, stem
 from stylize.digests import Digests
+from stylize.packed import inner
+from stylize.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +30,16 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A convention of names: how to recognise it and how to read it."""
+    """A convention of names: how to recognise it and how to read it.
+
+    Where files lie in shards, `unpack` makes the tree of their addresses first (see `stylize.packed`).
+    """
 
     name: str
     example: str
     recognise: Callable[[Tree], bool]
     collect: Callable[[Tree], Found]
+    unpack: Callable[[Storage, Tree], Tree] | None = None
 
 
 class Matcher:
@@ -106,14 +112,14 @@ class Matcher:
     def _by_id(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
         """Return the images in order of their ids, and whether each id is the whole path, as of `a.png` and `a.jpg`."""
         whole = np.zeros(len(self._images), bool)
-        ids = Names(without_suffix(self._names[number]) for number in self._images)
+        ids = Names(sample_id(self._names[number]) for number in self._images)
         order = ids.order()
         for first, second in pairwise(order.data):
             if ids[first] == ids[second]:
                 whole[[first, second]] = True
         if whole.any():
             paths = zip(whole.data, map(self._names.__getitem__, self._images), strict=True)
-            order = Names(path if clash else without_suffix(path) for clash, path in paths).order()
+            order = Names(inner(path) if clash else sample_id(path) for clash, path in paths).order()
         return order, whole[order]
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stylize.datasets.names import Names
-from stylize.datasets.tree import Sample, without_suffix
+from stylize.datasets.tree import Sample, sample_id
+from stylize.packed import inner
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +57,7 @@ class Samples(Sequence[Sample]):
         image = self.names[number]
         start = image.rfind("/") + 1
         return Sample(
-            id=image if whole else without_suffix(image),
+            id=inner(image) if whole else sample_id(image),
             image=image,
             labels=tuple(self.names[label] for label in self.labels.data[first:last]),
             split=self.split_names[split],
@@ -71,7 +72,7 @@ class Samples(Sequence[Sample]):
     def ids(self) -> Iterator[str]:
         """Yield the ids."""
         for number, whole in zip(self.images.data, self.whole.data, strict=True):
-            yield self.names[number] if whole else without_suffix(self.names[number])
+            yield inner(self.names[number]) if whole else sample_id(self.names[number])
 
     def per_split(self, *, labelled: bool = False) -> dict[str, int]:
         """Return the number of samples, or of those with labels, of each split that has any, sorted by name."""

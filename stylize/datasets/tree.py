@@ -9,10 +9,13 @@ from itertools import groupby
 
 from stylize.datasets.names import Files, Names
 from stylize.images import IMAGE_SUFFIXES
+from stylize.packed import inner
 
 JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found"})
 RUN_FOLDERS = frozenset({"commits", "provenance", "shards", "report", "sheets"})
-RUN_FILES = frozenset({"run.json", "manifest.json", "session.json", "sheet.png"})
+RUN_FILES = frozenset(
+    {"run.json", "manifest.json", "session.json", "sheet.png", "report.html", "inputs.parquet", "plan.parquet"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +74,11 @@ def is_visible(path: str) -> bool:
     if path.startswith(".") or "/." in path:
         return False
     return not any(part in JUNK_FOLDERS for part in path.split("/")[:-1])
+
+
+def sample_id(image: str) -> str:
+    """Return the id of a sample from the path or address of its picture."""
+    return without_suffix(inner(image))
 
 
 def stem(path: str) -> str:

@@ -125,7 +125,8 @@ class Colours(nn.Module):
     def forward(self, x_BCHW: Tensor, w_BD: Tensor) -> Tensor:
         change_B34 = self.change(w_BD).view(-1, 3, 4)
         moved_BCHW: Tensor = torch.einsum("bij,bjhw->bihw", change_B34[:, :, :3], x_BCHW)
-        return x_BCHW + moved_BCHW + change_B34[:, :, 3, None, None]
+        offset_BC11: Tensor = change_B34[:, :, 3, None, None]
+        return x_BCHW + moved_BCHW + offset_BC11
 
 
 class Decoder(nn.Module):

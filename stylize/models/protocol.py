@@ -24,13 +24,13 @@ class GeneratorProtocol(Protocol):
     """
 
     @property
-    def num_ws(self) -> int: ...  # noqa: D102
+    def num_ws(self) -> int: ...
 
     @property
-    def w_dim(self) -> int: ...  # noqa: D102
+    def w_dim(self) -> int: ...
 
     @property
-    def noise_shapes(self) -> NoiseShapes: ...  # noqa: D102
+    def noise_shapes(self) -> NoiseShapes: ...
 
     def synthesis(self, ws_BLD: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Return pictures `[B, 3, H, W]`, nominally in [-1, 1], from codes and two noise maps `[B, C, h, w]`.

@@ -13,7 +13,7 @@ from tests.s3server import running_server
 
 
 def test_layouts_by_name() -> None:
-    assert list(LAYOUTS) == ["cityscapes", "acdc", "bdd100k", "camvid", "folder"]
+    assert list(LAYOUTS) == ["cityscapes", "acdc", "bdd100k", "camvid", "folder", "parquet", "webdataset"]
 
 
 @pytest.mark.parametrize("url", ["memory://datasets/camvid", None])
@@ -44,8 +44,8 @@ def test_missing_and_empty_folders(tmp_path: Path) -> None:
 
 
 def test_no_pictures_names_what_is_there(make) -> None:
-    with pytest.raises(ConfigurationError, match=r"no pictures .*2 files, such as a\.txt, b/c\.parquet"):
-        open_dataset(make("a.txt", "b/c.parquet"))
+    with pytest.raises(ConfigurationError, match=r"no pictures .*2 files, such as a\.txt, b/c\.csv"):
+        open_dataset(make("a.txt", "b/c.csv"))
 
 
 def test_a_wrong_layout_names_what_it_wants(make) -> None:
