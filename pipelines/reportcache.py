@@ -1,8 +1,8 @@
-"""The report of an inversion: how well pictures come back, what quantisation costs, the worst ones for all to see."""
+"""The report of an inversion: how well pictures come back, what quantisation costs, the worst and the best to see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,18 +16,28 @@ from stylize.images import Pixels, decode_rgb, from_model, to_model
 from stylize.markup import Html
 from stylize.models.bundle import Bundle, load_bundle
 from stylize.render import render_clipped
-from stylize.reporting import Shown, fitted, gallery, page, remark, section, text
+from stylize.reporting import Shown, fitted, page, remark, section, text
 from stylize.sheet import evenly
 from stylize.spelling import count, size
 from stylize.storage import Storage
+from stylize.wipes import Wipe, wipes
 
-TYPICAL, WORST, CODED = 12, 6, 6  # pictures shown, and units opened for the typical ones
-WIDTH = 360
+TYPICAL, WORST, BEST = 9, 6, 3  # pictures shown
+CODED = 6  # units opened for the typical ones
+SIDES = ("Source", "Reconstruction")
+WIDTH = 480
+_WORST, _BEST, _TYPICAL = "The worst", "The best", "Taken from the whole run"
+ABOUT = {
+    _WORST: "The pictures with the lowest PSNR. When they differ in kind from the rest (another camera, night, glare), "
+    "a model trained on such pictures is the remedy.",
+    _BEST: "The pictures with the highest PSNR: often the plainest.",
+    _TYPICAL: "Taken evenly from all units: what to expect of most pictures.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restored:
-    """A cached picture: the source at model size, and what the model makes of its codes and noise maps."""
+    """A cached picture: the source at the model's size, and what the model makes of its codes and noise maps."""
 
     row: CacheRow
     source_HWC: Pixels
@@ -37,7 +47,7 @@ class Restored:
 def build(survey: Survey) -> bytes:
     """Return the page of an `invert` run."""
     total, run = survey.total, survey.run
-    typical, worst, trouble = _pictures(survey) if total.rows else ([], [], None)
+    pictures, trouble = _pictures(survey) if total.rows else ({}, None)
     return page(
         f"invert: {survey.storage.url}",
         parts.head(survey, f"Codes and noise maps of {run['sources'].get('dataset', 'a dataset')}."),
@@ -45,8 +55,7 @@ def build(survey: Survey) -> bytes:
         _figures(survey),
         _quality(survey) if total.rows else None,
         section("Pictures and their reconstructions", remark(trouble)) if trouble else None,
-        _typical(typical) if typical else None,
-        _worst(worst) if worst else None,
+        *(_shown(title, about, pictures[title]) for title, about in ABOUT.items() if pictures.get(title)),
         _storage(survey) if total.rows else None,
         parts.failures(total),
         parts.time_by_stage(total),
@@ -75,10 +84,15 @@ def _quality(survey: Survey) -> Html:
         "Reconstruction",
         histogram(distribution(total.figures, "psnr"), "dB", marks=marks),
         text(
+            "What is good depends on the model's size. As a rule, above 25 dB a scene is all there, above 30 dB it is "
+            "hard to tell from the source, and below 20 dB objects are missing or smeared. Copies at source size suffer "
+            "less: only the change between two syntheses is carried over to the source."
+        ),
+        text(
             f"5 % of the pictures lie below {marks['5 %']:.1f} dB, half below {marks['median']:.1f} dB. "
             f"Before quantisation the mean was {total.mean('psnr_fp32'):.3f} dB, after it {total.mean('psnr'):.3f} dB."
         ),
-        lead="PSNR of each picture as the model renders it from the cache, at the size of the model.",
+        lead="PSNR of each picture as the model renders it from the cache, at the size of the model: higher is better.",
     )
 
 
@@ -93,51 +107,38 @@ def _storage(survey: Survey) -> Html:
     )
 
 
-def _typical(pictures: Sequence[Restored]) -> Html:
-    return section(
-        "Pictures and their reconstructions",
-        gallery([item for restored in pictures for item in _pair(restored)], 4),
-        lead="Taken evenly from the whole run, at the size of the model.",
-    )
+def _shown(title: str, about: str, pictures: Sequence[Restored]) -> Html:
+    return section(title, wipes([_wipe(restored) for restored in pictures], SIDES, columns=3), lead=about)
 
 
-def _worst(pictures: Sequence[Restored]) -> Html:
-    return section(
-        "The worst",
-        gallery([item for restored in pictures for item in _pair(restored)], 4),
-        lead="The pictures with the lowest PSNR, each beside its reconstruction. When they differ in kind from the "
-        "rest (another camera, night, glare), a model trained on such pictures is the remedy.",
-    )
-
-
-def _pair(restored: Restored) -> tuple[Shown, Shown]:
+def _wipe(restored: Restored) -> Wipe:
     row = restored.row
-    return (
-        Shown(picture=fitted(restored.source_HWC, WIDTH), caption=row.image, alt=f"source {row.id}"),
-        Shown(
-            picture=fitted(restored.picture_HWC, WIDTH),
-            caption=f"reconstruction, {row.psnr:.1f} dB",
-            alt=f"reconstruction of {row.id}",
-            mark="result",
-        ),
+    return Wipe(
+        left=Shown(picture=fitted(restored.source_HWC, WIDTH), alt=f"source {row.id}"),
+        right=Shown(picture=fitted(restored.picture_HWC, WIDTH), alt=f"reconstruction of {row.id}"),
+        caption=row.image,
+        facts=[("PSNR", f"{row.psnr:.1f} dB"), ("source", f"{row.width} x {row.height}")],
     )
 
 
-def _pictures(survey: Survey) -> tuple[list[Restored], list[Restored], str | None]:
-    """Return typical and worst pictures; without their sources or the model the reason why there are none."""
+def _pictures(survey: Survey) -> tuple[dict[str, list[Restored]], str | None]:
+    """Return pictures by section; without their sources or the model the reason why there are none."""
     sources = survey.run["sources"]
     options = survey.storage.options
     try:
         bundle = load_bundle(sources["model"], device="cpu", storage_options=options)
         if bundle.sha256 != survey.run["weights"]:
-            return [], [], f"No pictures here: the model {sources['model']} is not the one of this run any more."
+            return {}, f"No pictures here: the model {sources['model']} is not the one of this run any more."
         restorer = _Restorer(survey, bundle, Storage(sources["dataset"], options))
-        typical = list(restorer.show(_spread(survey), TYPICAL))
         few = min(WORST, max(1, survey.total.rows // 4))  # of a handful of pictures not nearly all are the worst
-        worst = sorted(_lowest(survey), key=lambda row: row.psnr)[:few]
-        return typical, list(restorer.show(worst, few)), None if typical else restorer.trouble
+        shown = {
+            _WORST: list(restorer.show(_extreme(survey, survey.weakest, 1), few)),
+            _BEST: list(restorer.show(_extreme(survey, survey.strongest, -1), min(BEST, few))),
+            _TYPICAL: list(restorer.show(_spread(survey), TYPICAL)),
+        }
+        return shown, None if shown[_TYPICAL] else restorer.trouble
     except StylizeError as error:
-        return [], [], f"No pictures here: {error}"
+        return {}, f"No pictures here: {error}"
 
 
 class _Restorer:
@@ -150,7 +151,7 @@ class _Restorer:
         configuration = survey.run["configuration"]
         self._info = CacheInfo.from_dict({**configuration, "model_sha256": survey.run["weights"]})
 
-    def show(self, cached: Sequence[CacheRow] | Iterator[CacheRow], wanted: int) -> Iterator[Restored]:
+    def show(self, cached: Iterable[CacheRow], wanted: int) -> Iterator[Restored]:
         """Yield up to `wanted` of the rows."""
         for row in cached:
             if wanted == 0:
@@ -181,10 +182,12 @@ def _spread(survey: Survey) -> Iterator[CacheRow]:
         yield from (stored[position] for position in evenly(len(stored), share))
 
 
-def _lowest(survey: Survey) -> Iterator[CacheRow]:
-    """Yield the lowest rows of the weakest units, among which the worst of all must be."""
-    for unit in survey.weakest:
-        yield from sorted(_shard(survey, unit), key=lambda row: row.psnr)[:WORST]
+def _extreme(survey: Survey, units: Sequence[int], sign: int) -> list[CacheRow]:
+    """Return the lowest (sign 1) or highest (-1) rows of units among which the most extreme of all must be."""
+    found: list[CacheRow] = []
+    for unit in units:
+        found = sorted([*found, *_shard(survey, unit)], key=lambda row: sign * row.psnr)[:WORST]
+    return found
 
 
 def _shard(survey: Survey, unit: int) -> list[CacheRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ class Survey:
     """A run as its records tell it. `units` are those committed.
 
     `weakest` are those that hold the lowest PSNR of a cache, or of a mix the most refusals and then the lowest content
-    score, worst first.
+    score, worst first; `strongest` those that hold the highest PSNR of a cache, best first.
 
     `span` is from the first unit's beginning to the last one's end, in seconds since 1970; (0, 0) before any.
     """
@@ -32,6 +33,7 @@ class Survey:
     total: Summary
     units: Sequence[int]
     weakest: Sequence[int]
+    strongest: Sequence[int]
     span: tuple[float, float]
 
     @property
@@ -42,12 +44,13 @@ class Survey:
 
 def survey(storage: Storage) -> Survey:
     """Read the records of a run, finished or not; raises `ConfigurationError` when there is none."""
-    run, totals, weak = load(storage), Totals(), []
+    run, totals, weak, strong = load(storage), Totals(), [], []
     units = sorted(commits.committed(storage))
     begun, ended = [], []
     for commit in commits.read_many(storage, units):
         totals.add(commit)
         weak.append((_weakness(commit), commit.unit))
+        strong.append((max(distribution(commit.figures, "psnr"), default=-math.inf), commit.unit))
         if commit.span[1]:
             begun.append(commit.span[0])
             ended.append(commit.span[1])
@@ -58,6 +61,7 @@ def survey(storage: Storage) -> Survey:
         total=totals.summary(kind=run["kind"], url=storage.url),
         units=units,
         weakest=[unit for _, unit in heapq.nsmallest(WEAKEST, weak)],
+        strongest=[unit for _, unit in heapq.nlargest(WEAKEST, strong)],
         span=(min(begun, default=0.0), max(ended, default=0.0)),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from stylize.markup import Child, Html, tag
 
 COLUMNS = 32  # about as many as a histogram may have
+CLOSE = 0.2  # share of a plot's width within which two texts would meet on a phone
 MARGIN = 0.08  # share of a plot's width in which a text would reach over its edge
 STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 
@@ -27,9 +28,14 @@ def bars(values: Mapping[str, tuple[float, str]], *, long_names: bool = False) -
     return tag("div", *lines, class_="bars long" if long_names else "bars")
 
 
-def histogram(counts: Mapping[float, float], unit: str, *, marks: Mapping[str, float] | None = None) -> Html:
-    """Return a histogram of value -> count, its bins joined to some thirty; `marks` are values to point out by name."""
-    low, width, heights = _binned(counts)
+def histogram(
+    counts: Mapping[float, float], unit: str, *, marks: Mapping[str, float] | None = None, step: float = STEPS[0]
+) -> Html:
+    """Return a histogram of value -> count, its bins joined to some thirty; `marks` are values to point out by name.
+
+    No bin is narrower than `step`, which is 1 for whole numbers.
+    """
+    low, width, heights = _binned(counts, step)
     if not heights:
         return tag("p", "nothing to show")
     high, highest = low + width * len(heights), max(heights)
@@ -41,14 +47,17 @@ def histogram(counts: Mapping[float, float], unit: str, *, marks: Mapping[str, f
         )
         for place, height in enumerate(heights)
     ]
-    lines = [
-        _mark(f"{name} {value:.1f}", (value - low) / (high - low))
-        for name, value in (marks or {}).items()
-        if low <= value <= high
-    ]
-    ends = tag("div", tag("span", f"{_short(low)} {unit}"), tag("span", f"{_short(high)} {unit}"), class_="ends")
-    plot = tag("div", tag("div", *columns, class_="columns"), tag("div", *lines, class_="marks"), class_="plot")
-    return tag("div", plot, ends, class_="histogram")
+    lines = _marks({f"{name} {_short(value)}": (value - low) / (high - low) for name, value in (marks or {}).items()})
+    peak = tag("span", f"highest bar: {highest:,.0f}".replace(",", " "))
+    most = low + width * heights.index(highest)
+    spoken = (
+        f"Histogram from {_short(low)} to {_short(high)} {unit}; most values lie between {_short(most)} and "
+        f"{_short(most + width)} {unit}."
+    )
+    ends = tag("div", tag("span", f"{_short(low)} {unit}"), peak, tag("span", f"{_short(high)} {unit}"), class_="ends")
+    marked = tag("div", *lines, class_="marks") if lines else None
+    plot = tag("div", tag("div", *columns, class_="columns"), marked, class_="plot" if lines else "plot bare")
+    return tag("div", plot, ends, class_="histogram", role="img", aria_label=spoken)
 
 
 def dumbbells(rows: Sequence[tuple[str, float, float, Child]], unit: str, names: tuple[str, str]) -> Html:
@@ -61,10 +70,18 @@ def dumbbells(rows: Sequence[tuple[str, float, float, Child]], unit: str, names:
     return tag("div", key, *lines, tag("div", tag("span"), ends, tag("b"), class_="scale"), class_="dumbbells")
 
 
-def _mark(text: str, place: float) -> Html:
-    """Return a dashed line with its text above it, the text kept within the plot."""
-    side = "first" if place < MARGIN else "last" if place > 1 - MARGIN else None
-    return tag("span", tag("em", text, class_=side), style=f"left:{_percent(place)}")
+def _marks(places: Mapping[str, float]) -> list[Html]:
+    """Return dashed lines with their texts above them; of two that are close one is raised, so that neither hides."""
+    shown: list[Html] = []
+    last, raised = -1.0, True
+    for text, place in sorted(places.items(), key=lambda item: item[1]):
+        if 0 <= place <= 1:
+            raised = not raised if place - last < CLOSE else False
+            last = place
+            side = "first" if place < MARGIN else "last" if place > 1 - MARGIN else ""
+            classes = " ".join(filter(None, (side, "raised" if raised else "")))
+            shown.append(tag("span", tag("em", text, class_=classes or None), style=f"left:{_percent(place)}"))
+    return shown
 
 
 def _dumbbell(name: str, before: float, after: float, remark: Child, low: float, high: float) -> Html:
@@ -78,13 +95,14 @@ def _dumbbell(name: str, before: float, after: float, remark: Child, low: float,
     return tag("div", tag("span", name), tag("span", line, *dots, class_="track"), tag("b", remark))
 
 
-def _binned(counts: Mapping[float, float]) -> tuple[float, float, list[float]]:
+def _binned(counts: Mapping[float, float], step: float) -> tuple[float, float, list[float]]:
     """Join bins to at most `COLUMNS` of a round width; return the lowest edge, the width and the heights."""
     if not counts:
         return 0.0, 1.0, []
     lowest, highest = min(counts), max(counts)
     span = highest - lowest
-    width = next((step for step in STEPS if span / step <= COLUMNS), max(span / COLUMNS, STEPS[-1]))
+    wide = (width for width in STEPS if width >= step and span / width <= COLUMNS)
+    width = next(wide, max(span / COLUMNS, STEPS[-1]))
     first = math.floor(lowest / width + 1e-6)
     heights = [0.0] * (math.floor(highest / width + 1e-6) - first + 1)
     for value, count in counts.items():

@@ -1,9 +1,14 @@
-"""Reports: the blocks that one self-contained HTML page is built of, pictures and style sheet included."""
+"""Reports: the blocks that one self-contained HTML page is built of; pictures, style sheet and script are in it.
+
+However large a dataset, a page stays below `LIMIT`: builders show `MOST_PICTURES` at most, and no picture takes more
+than `MOST_BYTES`, for which its quality is lowered first and its size then.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,7 +19,12 @@ from PIL import Image
 from stylize.images import Pixels, encode
 from stylize.markup import Child, Html, join, tag, trusted
 
-QUALITY = 84  # of the JPEG pictures in a page
+LIMIT = 15_000_000  # bytes of a page
+MOST_PICTURES = 120
+MOST_BYTES = 84_000  # of a picture as a file; a third more in the page
+QUALITIES = (84, 72, 58, 44, 30)  # of JPEG: the first that is small enough
+FINE, FINE_PIXELS = 93, 50_000  # the quality to begin with for pictures so small that they are shown enlarged
+PER_PIXEL, LEAST_BYTES = 0.4, 4000  # bytes that a picture may take by its size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +38,19 @@ class Shown:
 
 
 def page(title: str, *blocks: Child) -> bytes:
-    """Return a whole page as UTF-8; it loads nothing from anywhere and runs no script."""
+    """Return a whole page as UTF-8: it loads nothing from anywhere, and browsers let it run its own script alone."""
+    digest = base64.b64encode(hashlib.sha256(_asset("report.js").encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", title),
-        tag("style", trusted(_style())),
+        tag("style", trusted(_asset("report.css"))),
     )
-    body = tag("body", tag("main", *blocks))
+    body = tag("body", tag("main", *blocks), tag("script", trusted(_asset("report.js"))))
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n".encode()
 
 
@@ -47,9 +60,19 @@ def masthead(kicker: str, title: str, lead: Child, *, badge: str = "", fine: boo
     return tag("header", tag("p", kicker, state, class_="kicker"), tag("h1", title), tag("p", lead, class_="lead"))
 
 
-def section(title: str, *blocks: Child, lead: Child = None) -> Html:
-    """Return a titled part of the page."""
-    return tag("section", tag("h2", title), tag("p", lead, class_="about") if lead else None, *blocks)
+def section(title: str, *blocks: Child, lead: Child = None, name: str | None = None) -> Html:
+    """Return a titled part of the page; `name` is what `links` may refer to."""
+    return tag("section", tag("h2", title), tag("p", lead, class_="about") if lead else None, *blocks, id=name)
+
+
+def links(names: Mapping[str, Child]) -> Html:
+    """Return links to sections by their name."""
+    return tag("nav", *(tag("a", shown, href=f"#{name}") for name, shown in names.items()), aria_label="On this page")
+
+
+def folded(summary: Child, *blocks: Child) -> Html:
+    """Return blocks that are out of sight until somebody asks for them."""
+    return tag("details", tag("summary", summary), *blocks)
 
 
 def subtitle(text: Child) -> Html:
@@ -92,14 +115,28 @@ def rows(titles: Sequence[str], pictures: Sequence[Sequence[Shown]]) -> Html:
 
 def figure(shown: Shown, title: str = "") -> Html:
     """Return one picture with its caption, which `title` precedes on narrow screens."""
-    image = tag("img", src=data_uri(shown.picture), alt=shown.alt or title, loading="lazy", decoding="async")
     prefix = tag("b", title, class_="narrow") if title else None
-    return tag("figure", image, tag("figcaption", prefix, shown.caption), class_=shown.mark or None)
+    caption = tag("figcaption", prefix, shown.caption) if prefix or shown.caption else None
+    spoken = shown.alt or (str(shown.caption) if isinstance(shown.caption, str) else "") or title
+    return tag("figure", image(shown.picture, spoken), caption, class_=shown.mark or None)
+
+
+def image(picture_HWC: Pixels, alt: str, *, class_: str | None = None) -> Html:
+    """Return a picture by itself, with its size, so that the page does not move while it is decoded."""
+    height, width = picture_HWC.shape[:2]
+    size = {"width": str(width), "height": str(height)}
+    return tag("img", src=data_uri(picture_HWC), alt=alt, **size, decoding="async", class_=class_)
 
 
 def data_uri(picture_HWC: Pixels) -> str:
-    """Return a picture as a JPEG in a URI."""
-    return "data:image/jpeg;base64," + base64.b64encode(encode(picture_HWC, "jpeg", quality=QUALITY)).decode()
+    """Return a picture as a JPEG in a URI, coarser or smaller than it is where it would take too many bytes."""
+    pixels = picture_HWC.shape[0] * picture_HWC.shape[1]
+    most = min(MOST_BYTES, LEAST_BYTES + PER_PIXEL * pixels)
+    for quality in (FINE, *QUALITIES) if pixels <= FINE_PIXELS else QUALITIES:
+        data = encode(picture_HWC, "jpeg", quality=quality)
+        if len(data) <= most:
+            return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+    return data_uri(fitted(picture_HWC, max(1, picture_HWC.shape[1] // 2)))
 
 
 def fitted(picture_HWC: Pixels, width: int) -> Pixels:
@@ -135,5 +172,5 @@ def footer(*children: Child) -> Html:
 
 
 @cache
-def _style() -> str:
-    return (resources.files("stylize") / "assets" / "report.css").read_text("utf-8")
+def _asset(name: str) -> str:
+    return (resources.files("stylize") / "assets" / name).read_text("utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = {"br", "img", "meta"}
+VOID = {"br", "img", "input", "meta"}
 
 
 class Page(HTMLParser):
@@ -24,7 +24,11 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.tags.append(tag)
-        assert not given.keys() & {"href", "srcset", "onload", "onerror"}, given
+        assert not given.keys() & {"srcset", "onload", "onerror"}, given
+        assert str(given.get("href", "#")).startswith("#"), given
+        assert tag != "script" or not given, given
+        if tag == "img":
+            assert given.get("alt"), "a picture without a text for those who cannot see it"
         if "src" in given:
             self.sources.append(str(given["src"]))
         if tag not in VOID:
@@ -38,6 +42,8 @@ class Page(HTMLParser):
             assert "url(" not in data
             assert "@import" not in data
             return
+        if self._open and self._open[-1][0] == "script":
+            return
         self.texts.append(data)
         if self._open and self._open[-1] == ("span", "command"):
             self.commands.append(data)
@@ -47,6 +53,6 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
     def is_self_contained(self) -> bool:
-        return not {"script", "link", "iframe", "object"} & set(self.tags) and all(
+        return not {"link", "iframe", "object"} & set(self.tags) and all(
             source.startswith("data:image/jpeg;base64,") for source in self.sources
         )
