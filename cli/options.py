@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -21,6 +22,7 @@ METHODS = ("stylization", "reinhard", "histogram", "fda", "adain")
 ENGINES = ("auto", "local", "ray")
 PRESETS = ("light", "paper")
 PRECISIONS = ("fp32", "bf16")
+TRAINING_PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(kw_only=True)
@@ -190,6 +192,39 @@ gpus_per_worker = click.option(
     metavar="N",
     type=click.FloatRange(0),
     help="GPUs of each Ray process, such as 1, 0.5 or 0.  [default: 1 if the cluster has any]",
+)
+# A training takes steps, not units of work: its workers share every batch.
+training_engine = combined(
+    click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="auto",
+        show_default=True,
+        help="Train in this process, or in several of a Ray cluster that share each batch; auto is ray when a cluster "
+        "is named, by --address or RAY_ADDRESS, or --workers is above 1, or --gpus-per-worker is given.",
+    ),
+    click.option(
+        "--address", metavar="HOST:PORT", help="The Ray cluster.  [default: RAY_ADDRESS, or a new one on this machine]"
+    ),
+    click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(1),
+        help="Processes that share each batch, which N must divide.  [default: one per GPU of the cluster, or 1]",
+    ),
+    click.option(
+        "--gpus-per-worker",
+        metavar="N",
+        type=click.FloatRange(0, 1),
+        help="GPUs of each Ray process, such as 1, 0.5 or 0.  [default: 1 if the cluster has any]",
+    ),
+)
+picture_cache = click.option(
+    "--picture-cache",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where decoded pictures are kept, for this run and others of the same size.  [default: in OUT, or in the "
+    "user's cache folder when OUT is a URL]",
 )
 io_threads = click.option(
     "--io-threads",

@@ -74,7 +74,9 @@ STYLEGAN2 = "stylegan2"
 )
 @click.option("--lpips-trunk", metavar="FILE", type=click.Path(path_type=Path), help="VGG16 weights for LPIPS.")
 @click.option("--holdout", metavar="PATTERN", help="Keep picture ids like this out of training; report their PSNR.")
+@options.picture_cache
 @options.checkpoint_minutes
+@options.training_engine
 @options.layout
 @options.split
 @options.limit
@@ -101,13 +103,13 @@ def command(
     """Train the encoder of a generator and write a model bundle into OUT.
 
     DATASET is a folder or URL of pictures; labels are not looked at. The same command again continues from the last
-    checkpoint. Give exactly one of --generator, --init and --new-generator.
+    checkpoint, with any number of workers. Give exactly one of --generator, --init and --new-generator.
     """
     from cli.console import TrainingListener, meter
     from cli.summaries import show_unreadable
+    from pipelines.training import train_encoder
     from stylize.models.kinds import new_config
     from stylize.training.config import PRESETS
-    from stylize.training.encoder import train_encoder
 
     given = options.changes(
         images=images,

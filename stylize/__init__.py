@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipelines.proxyrank import proxy_rank
     from pipelines.report import report
     from pipelines.status import status
+    from pipelines.training import train_encoder, train_generator
     from pipelines.verify import verify
     from stylize.datasets.base import Dataset, Sample, open_dataset
     from stylize.datasets.doctor import diagnose
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from stylize.models.convert import convert
     from stylize.models.encoder import Codes
     from stylize.models.generator import Generator
-    from stylize.training.encoder import train_encoder
-    from stylize.training.generator import train_generator
 
 __version__ = "0.1.0"
 
@@ -57,8 +56,8 @@ _HOMES = {
     "proxy_rank": "pipelines.proxyrank",
     "report": "pipelines.report",
     "status": "pipelines.status",
-    "train_encoder": "stylize.training.encoder",
-    "train_generator": "stylize.training.generator",
+    "train_encoder": "pipelines.training",
+    "train_generator": "pipelines.training",
     "verify": "pipelines.verify",
 }
 

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import torch
+
 from stylize.curveplot import Panel, draw
 from stylize.errors import FatalError
 from stylize.training.events import Say, TrainingEvent, note
@@ -95,7 +97,7 @@ class TrainingLoop:
         values: dict[str, list[float]] = defaultdict(list)
         first, begin = trainer.images, time.monotonic()
         while True:
-            for name, value in trainer.train_step().items():
+            for name, value in self._step().items():
                 values[name].append(value)
             if trainer.step % LOG_EVERY == 0 or trainer.images >= trainer.total:
                 break
@@ -111,6 +113,14 @@ class TrainingLoop:
             {"step": float(trainer.step), "images": float(trainer.images), "lr": trainer.lr} | figures
         )
         self.say(TrainingEvent(images=trainer.images, total=trainer.total, images_per_second=rate, figures=figures))
+
+    def _step(self) -> dict[str, float]:
+        try:
+            return self.trainer.train_step()
+        except torch.cuda.OutOfMemoryError as error:
+            raise FatalError(
+                "out of memory in a step of the training: lower --batch-size, or share it among more --workers"
+            ) from error
 
     def _evaluation_due(self, before: int) -> bool:
         part = min(self.trainer.total / EVALUATIONS, LONGEST_WAIT)

@@ -24,8 +24,8 @@ FACES = {
     "status": ("pipelines.status", "status", set()),
     "verify": ("pipelines.verify", "verify", {"engine", "on_event"}),
     "scenes": ("stylize.scenes", "write_dataset", set()),
-    "train-encoder": ("stylize.training.encoder", "train_encoder", {"on_event", "training"}),
-    "train-generator": ("stylize.training.generator", "train_generator", {"on_event", "training"}),
+    "train-encoder": ("pipelines.training", "train_encoder", {"on_event", "training"}),
+    "train-generator": ("pipelines.training", "train_generator", {"on_event", "training"}),
     "demo": ("pipelines.demo", "demo", {"on_event"}),
     "report": ("pipelines.report", "report", set()),
     "convert": ("stylize.models.convert", "convert", set()),
@@ -36,7 +36,8 @@ RENAMED = {
     "scenes": {"out": "target", "size": None},
     "demo": {"size": None},
     # These are fields of the training configuration.
-    "train-generator": dict.fromkeys(("preset", "images", "batch_size", "lr", "r1", "path_length", "seed", "size")),
+    "train-generator": dict.fromkeys(("preset", "images", "batch_size", "lr", "r1", "path_length", "seed", "size"))
+    | dict.fromkeys(("style_mixing", "ema_images", "ada_target", "ada_images", "precision", "frechet_pictures")),
     "train-encoder": dict.fromkeys(
         ("preset", "images", "batch_size", "lr", "seed", "noise_downscale", "generator_kind")
     )

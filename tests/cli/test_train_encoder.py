@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from cli import train_encoder
 from cli.main import group
-from stylize.training import encoder
+from pipelines import training
 from stylize.training.config import LIGHT
 from stylize.training.encoder import TrainingSummary
 from stylize.training.masking import REPLACEMENTS
@@ -25,7 +25,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         arguments.update(more)
         return TrainingSummary(bundle="run/bundle.safetensors", images=8, heldout_psnr=None, unreadable=())
 
-    monkeypatch.setattr(encoder, "train_encoder", remember)
+    monkeypatch.setattr(training, "train_encoder", remember)
     return arguments
 
 
