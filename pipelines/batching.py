@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from pipelines.flow import Cores, Crew, cores
+from pipelines.flow import Cores, Crew, Stopwatch, cores
 from stylize.errors import FatalError
 from stylize.models import transfer
 
@@ -23,8 +24,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from malloc.
 class Batching:
     """Calls a function on the parts of a batch; `size` is halved when memory runs out and stays halved.
 
-    `with batching.gate: ...` lets as many passes at once as make sense: one per core on a CPU, two on a GPU, where one
-    computes while the other's pictures go up or come down, each on a stream of its own.
+    `with batching.passing(watch): ...` lets as many passes at once as make sense: one per core on a CPU, two on a GPU,
+    where one computes while the other's pictures go up or come down, each on a stream of its own.
 
     On a CPU each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
     last bits of its sums, depend on the number of threads: a shard would differ from one machine to the next. Cores are
@@ -40,9 +41,9 @@ class Batching:
         on_cpu = device.type == "cpu"
         if on_cpu:
             keep_freed_memory()
-        self.gate = threading.BoundedSemaphore(cores() if on_cpu else 2)
-        self.cores = Cores(cores()) if on_cpu else None  # beside a GPU the threads that read and write decide
-        self.crew = Crew(cores() if on_cpu else 1 + PASSES_BESIDE, "pass")
+        self.cores = Cores(cores())
+        self._gate = None if on_cpu else threading.BoundedSemaphore(2)
+        self.crew = Crew(cores() if on_cpu else 1 + PASSES_BESIDE, "pass", self.cores)
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
 
@@ -50,6 +51,17 @@ class Batching:
         """End the threads, and let PyTorch use as many as before."""
         self.crew.shutdown()
         torch.set_num_threads(self._threads)
+
+    @contextmanager
+    def passing(self, watch: Stopwatch) -> Iterator[None]:
+        """Hold what a pass computes on, and count its time: a core, or a GPU, for which a thread gives up its core."""
+        if self._gate is None:
+            with watch("model"):
+                yield
+            return
+        self.cores.leave()
+        with self._gate, watch("model", computes=False):
+            yield
 
     def __call__(self, function: Callable[..., tuple[Tensor, ...]], *batch: Tensor) -> tuple[Tensor, ...]:
         """Return `function(*batch)`, tensors whose first axis is the batch's, on the CPU.

@@ -14,7 +14,7 @@ from torch import Tensor
 from pipelines import commits, figures
 from pipelines.batching import Batching
 from pipelines.commits import Commit
-from pipelines.flow import AHEAD, Crew, Stopwatch, io_threads, prefetch
+from pipelines.flow import AHEAD, LOAD, PASS, Crew, Stopwatch, io_threads, prefetch
 from pipelines.intake import Picture, load_picture
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList, chunks
@@ -83,8 +83,8 @@ class Inverter:
         if self._bundle.sha256 != spec.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or use another cache")
         self._work = WorkList(spec.cache.read(INPUTS))
-        self._crew = Crew(spec.io_threads or io_threads(), "decode")
         self._batching = Batching(spec.batch_size, self._bundle.device)
+        self._crew = Crew(spec.io_threads or io_threads(), "decode", self._batching.cores)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -133,10 +133,10 @@ class Inverter:
             return self._rows(self._pack(self._invert(batch, watch), watch), watch)
 
         # Several batches in hand: while one is packed the next one is in the model, which never waits for it.
-        loaded = prefetch(self._crew.turn(), load, inputs, ahead=AHEAD * self.spec.batch_size)
+        loaded = prefetch(self._crew.turn(LOAD), load, inputs, ahead=AHEAD * self.spec.batch_size)
         batches = chunks(loaded, self.spec.batch_size)
         crew = self._batching.crew
-        for items in prefetch(crew.turn(), make, batches, ahead=crew.size):
+        for items in prefetch(crew.turn(PASS), make, batches, ahead=crew.size):
             for item in items:
                 if isinstance(item, Failure):
                     failures.append(item)
@@ -157,7 +157,7 @@ class Inverter:
         made = Batch(pictures=pictures, failures=[item for item in batch if isinstance(item, Failure)])
         if pictures:
             made.images_BCHW = self._stack({place: picture.image_CHW for place, picture in pictures.items()})
-            with self._batching.gate, watch("model"):
+            with self._batching.passing(watch):
                 made.ws_BLD, *made.noise, made.plain_B = self._batching(self._encode, made.images_BCHW)
         return made
 
@@ -179,7 +179,7 @@ class Inverter:
         """Measure the reconstruction from what is stored, and return the rows and failures of a batch."""
         if not batch.packed:
             return [*batch.failures]
-        with self._batching.gate, watch("model"):
+        with self._batching.passing(watch):
             (psnr_B,) = self._batching(self._quality, batch.images_BCHW, batch.ws_BLD, *batch.noise)
         rows = (
             _row(batch.pictures[place], batch.ws_BLD[place], packed, float(psnr_B[place]), float(batch.plain_B[place]))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pipelines.batching import Batching
-from pipelines.flow import AHEAD, Stopwatch, Turn, prefetch
+from pipelines.flow import AHEAD, FINISH, LOAD, PASS, Stopwatch, Turn, prefetch
 from pipelines.mixguard import Copy, Draw, reference
 from pipelines.mixwork import (
     MixWorker,
@@ -114,17 +114,16 @@ class Mixer(MixWorker):
     """
 
     def __init__(self, spec: MixSpec) -> None:
-        super().__init__(spec)
-        self.spec = spec
-        self._cache = CacheReader(spec.cache)
-        self._styles = CacheReader(spec.styles) if spec.styles else self._cache
-        self._bundle = load_bundle(
+        bundle = load_bundle(
             spec.model, device=spec.device, storage_options=spec.storage_options, precision=spec.precision
         )
+        batching = Batching(spec.batch_size, bundle.device)
+        super().__init__(spec, batching.cores)
+        self.spec, self._bundle, self._batching = spec, bundle, batching
+        self._cache = CacheReader(spec.cache)
+        self._styles = CacheReader(spec.styles) if spec.styles else self._cache
         if self._bundle.sha256 != self._cache.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or invert again with it")
-        self._batching = Batching(spec.batch_size, self._bundle.device)
-        self._cores = self._batching.cores
 
     def close(self) -> None:
         """Stop the threads."""
@@ -148,10 +147,10 @@ class Mixer(MixWorker):
         def synthesise(batch: Sequence[Content | Failure | None]) -> list[Synthesis | Failure]:
             return self._synthesise(batch, watch)
 
-        turn, size = self._crew.turn(), self.spec.batch_size
-        loaded = prefetch(turn, load, groups, ahead=AHEAD * size)
+        turn, size = self._crew.turn(FINISH), self.spec.batch_size
+        loaded = prefetch(self._crew.turn(LOAD), load, groups, ahead=AHEAD * size)
         crew = self._batching.crew
-        batches = prefetch(crew.turn(), synthesise, chunks(loaded, size), ahead=crew.size)
+        batches = prefetch(crew.turn(PASS), synthesise, chunks(loaded, size), ahead=crew.size)
         refused: list[Making] = []
         for item in prefetch(turn, finish, chain.from_iterable(batches), ahead=size):
             if isinstance(item, Failure):
@@ -207,7 +206,7 @@ class Mixer(MixWorker):
             return found
         filled = [content or present[0] for content in contents]
         filled += [present[0]] * (self.spec.batch_size - len(filled))
-        with self._batching.gate, watch("model"):
+        with self._batching.passing(watch):
             base_BCHW, *styled = self._render(filled)
         for place, content in enumerate(contents):
             if content is not None:
@@ -274,7 +273,7 @@ class Mixer(MixWorker):
             exemplars = [copy.upcoming for _, copy in filled]
             exemplar_BLD = _stack([self._styles.codes(exemplar.id, exemplar.unit) for exemplar in exemplars])
         ws_BLD = _stack([content.codes_LD for content in contents])
-        with self._batching.gate, watch("model"):
+        with self._batching.passing(watch):
             mixed_BLD = self._mixed(ws_BLD, exemplar_BLD, [copy.row for _, copy in filled])
             (styled_BCHW,) = self._batching(self._pass, mixed_BLD, *_noise(contents))
         return [(*redraw, styled_BCHW[place]) for place, redraw in enumerate(batch) if redraw is not None]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from pipelines import commits, figures, provenance
 from pipelines.commits import Commit, FileRecord
 from pipelines.exemplarpictures import ExemplarPictures
-from pipelines.flow import Cores, Crew, Stopwatch, cores, io_threads
+from pipelines.flow import Cores, Crew, Stopwatch, io_threads
 from pipelines.mixfiles import present
 from pipelines.mixguard import Copy, tally, without_most_pictures
 from pipelines.mixplan import PLAN
@@ -96,13 +96,13 @@ def together(copies: Sequence[WrittenCopy]) -> Written:
 class MixWorker(ABC):
     """Makes the pictures of a unit; `pictures` is what differs between the methods."""
 
-    def __init__(self, spec: MixWorkSpec) -> None:
+    def __init__(self, spec: MixWorkSpec, shared: Cores) -> None:
         self._common = spec
+        self._cores = shared  # by all stages that compute
         self._work = WorkList(spec.out.read(PLAN))
         self._threads = spec.io_threads or io_threads()
-        self._crew = Crew(self._threads, "mix")
+        self._crew = Crew(self._threads, "mix", shared)
         self._exemplars = ExemplarPictures(spec.exemplars)
-        self._cores: Cores | None = Cores(cores())  # that computing stages share
 
     @abstractmethod
     def pictures(

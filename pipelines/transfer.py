@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.flow import Stopwatch, prefetch
+from pipelines.flow import FINISH, Cores, Stopwatch, cores, prefetch
 from pipelines.mixguard import Copy, Draw, reference
 from pipelines.mixwork import (
     MixWorker,
@@ -57,7 +57,7 @@ class Transferer(MixWorker):
     """Gives each content the style of its exemplars by a function of the two pictures."""
 
     def __init__(self, spec: TransferSpec) -> None:
-        super().__init__(spec)
+        super().__init__(spec, Cores(cores()))
         self.spec = spec
         self._cache = CacheReader(spec.cache)
         self._styles = CacheReader(spec.styles) if spec.styles else self._cache
@@ -78,7 +78,7 @@ class Transferer(MixWorker):
                 return Failure(id=rows[0]["id"], kind="bad-input", reason=error.reason)
 
         wanted = [rows for rows in groups if rows[0]["id"] not in kept]
-        return prefetch(self._crew.turn(), make, wanted, ahead=self._threads)
+        return prefetch(self._crew.turn(FINISH), make, wanted, ahead=self._threads)
 
     def _make(self, rows: Sequence[Row], noted: Noted, watch: Stopwatch) -> Written:
         """Read a content, and write its copies with their labels."""

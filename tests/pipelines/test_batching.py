@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pipelines.batching import Batching, keep_freed_memory
+from pipelines.flow import PASS, Stopwatch, cores
 from stylize.errors import FatalError
 
 
@@ -78,10 +80,35 @@ def test_passes_and_colour_maps_have_one_thread_each_until_closed(device: str) -
         torch.set_num_threads(before)
 
 
-def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way() -> None:
-    batching = Batching(4, torch.device("cuda"))
-    with batching.gate, batching.gate:
-        assert not batching.gate.acquire(blocking=False)
+def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way_and_none_holds_a_core() -> None:
+    batching, watch = Batching(4, torch.device("cuda")), Stopwatch()
+    under_way, end, ended = threading.Semaphore(0), threading.Event(), []
+
+    def make_pass(number: int) -> None:
+        with batching.passing(watch):
+            under_way.release()
+            ended.append((number, end.wait(5)))
+
+    turn = batching.crew.turn(PASS)
+    passes = [turn.submit(make_pass, number) for number in range(3)]
+    assert under_way.acquire(timeout=5)
+    assert under_way.acquire(timeout=5)
+    assert not under_way.acquire(timeout=0.02)
+    for _ in range(cores()):
+        batching.cores.take()
+        batching.cores.done()
+    end.set()
+    assert [one.result(5) for one in passes] == [None] * 3
+    assert sorted(ended) == [(0, True), (1, True), (2, True)]
+    assert set(watch.seconds) == {"model"}
+    batching.close()
+
+
+def test_on_a_cpu_a_pass_holds_a_core() -> None:
+    batching = Batching(4, torch.device("cpu"))
+    with batching.passing(Stopwatch(batching.cores)):
+        assert batching.cores._free == cores() - 1
+    assert batching.cores._free == cores()
     batching.close()
 
 
