@@ -53,6 +53,19 @@ def grain(default: float) -> Callable[[Any], Any]:
     )
 
 
+def haze(default: float) -> Callable[[Any], Any]:
+    """Return the option of how much haze is carried over; proxy sets have all of it by default."""
+    return click.option(
+        "--haze",
+        metavar="H",
+        type=click.FloatRange(0, 1),
+        default=default,
+        show_default=True,
+        help="How much of the exemplar's haze (contrast that fades towards the end of a street) to take on: 0 none, 1 "
+        "all.",
+    )
+
+
 size = click.option(
     "--size",
     type=click.Choice(options.SIZES),
@@ -87,6 +100,7 @@ size = click.option(
 @strength
 @layers
 @grain(0.0)
+@haze(0.0)
 @click.option(
     "--min-content-score",
     metavar="X",

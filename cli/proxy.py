@@ -58,6 +58,7 @@ def command() -> None:
 @mix.strength
 @mix.layers
 @mix.grain(1.0)
+@mix.haze(1.0)
 @click.option(
     "--min-content-score",
     metavar="X",

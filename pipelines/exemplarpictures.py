@@ -11,11 +11,13 @@ from pipelines.mixfiles import present
 from stylize import images
 from stylize.errors import BadInput
 from stylize.grain import Spectrum, grain_of
+from stylize.haze import Haze, haze_of
 from stylize.images import Pixels
 from stylize.storage import Storage
 
 MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
 GRAINS = 4096  # spectra of 2 kB each
+HAZES = 65536  # of a few dozen bytes each
 
 
 class ExemplarPictures:
@@ -26,6 +28,7 @@ class ExemplarPictures:
         self._memory = memory
         self._kept: OrderedDict[str, Pixels] = OrderedDict()
         self._grains: OrderedDict[tuple[str, int], Spectrum] = OrderedDict()
+        self._hazes: OrderedDict[str, Haze] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, path: str, sha256: str, watch: Stopwatch) -> Pixels:
@@ -57,6 +60,21 @@ class ExemplarPictures:
             while len(self._grains) > GRAINS:
                 self._grains.popitem(last=False)
         return spectrum
+
+    def haze(self, path: str, sha256: str, watch: Stopwatch) -> Haze:
+        """Return the haze of an exemplar (see `stylize.haze`); what `read` refuses is refused."""
+        with self._lock:
+            known = self._hazes.get(path)
+        if known is not None:
+            return known
+        picture_HWC = self.read(path, sha256, watch)
+        with watch("haze"):
+            haze = haze_of(picture_HWC)
+        with self._lock:
+            self._hazes[path] = haze
+            while len(self._hazes) > HAZES:
+                self._hazes.popitem(last=False)
+        return haze
 
     def _keep(self, path: str, picture_HWC: Pixels) -> None:
         with self._lock:

@@ -51,6 +51,7 @@ def mix(
     strength: Strength = 1.0,
     layers: str | None = None,
     grain: float = 0.0,
+    haze: float = 0.0,
     min_content_score: float = LEAST_SCORE,
     size: str = "source",
     format: str = "tree",
@@ -92,6 +93,8 @@ def mix(
         layers: move only the codes of these layers, such as "0-3,7".
         grain: how much of the exemplar's grain (noise, streaks, flakes; see `stylize.grain`) the copies take on, from
             none (0) to all (1); with a strength below 1 as much less. The exemplars' pictures are read for it.
+        haze: how much of the exemplar's haze (contrast that fades towards the end of a street; see `stylize.haze`) they
+            take on, likewise.
         min_content_score: copies whose content score (0..1, see `stylize.guard`) is lower are drawn again, with up to
             two other exemplars; if none does better, the best is kept and flagged. 0 is no guard.
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
@@ -113,8 +116,9 @@ def mix(
         FatalError: going on makes no sense; finished pictures stay.
     """
     _check(per_image=per_image, size=size, format=format, batch_size=batch_size, limit=limit)
-    if not 0 <= grain <= 1:
-        raise ConfigurationError(f"the grain is between 0 (none) and 1 (all of the exemplar's), not {grain:g}")
+    for name, share in (("grain", grain), ("haze", haze)):
+        if not 0 <= share <= 1:
+            raise ConfigurationError(f"the {name} is between 0 (none) and 1 (all of the exemplar's), not {share:g}")
     if not 0 <= min_content_score <= 1:
         raise ConfigurationError(f"the least content score is between 0 (no guard) and 1, not {min_content_score:g}")
     span = parse_strength(strength)
@@ -168,6 +172,7 @@ def mix(
             "strength": span[0] if span[0] == span[1] else span,
             "layers": restricted,
             "grain": float(grain),
+            "haze": float(haze),
             "min_content_score": float(min_content_score),  # 0 and 0.0 are not one in JSON
             "size": size,
             "format": format,
@@ -198,6 +203,7 @@ def mix(
         io_threads=io_threads,
         least_score=min_content_score,
         grain=grain,
+        haze=haze,
     )
     return execute(
         storage,
@@ -223,7 +229,7 @@ def mix(
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     configuration, sources = run["configuration"], run["sources"]
-    names = ["split", "limit", "per_image", "even", "method", "strength", "grain", "min_content_score"]
+    names = ["split", "limit", "per_image", "even", "method", "strength", "grain", "haze", "min_content_score"]
     what = {name: configuration[name] for name in [*names, "size", "format", "seed"]}
     places = ("cache", "styles", "dataset", "styles_dataset", "model", "layers", "batch_size")
     where = {name: sources[name] for name in places if sources[name] is not None}

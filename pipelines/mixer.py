@@ -176,7 +176,7 @@ class Mixer(MixWorker):
             codes = [self._styles.codes(row["exemplar"], row["exemplar_unit"]) for row in rows]
             labels = read_labels(self.spec.dataset, rows[0])
             source = None if self.spec.resized else read_source(self.spec.dataset, cached)
-        self._read_grain(rows, info.height if self.spec.resized else cached.height, watch)
+        self._read_weather(rows, info.height if self.spec.resized else cached.height, watch)
         with watch("decode"):
             size = (info.height, info.width) if self.spec.resized else None
             labels = {path: fitting(path, data, cached, size) for path, data in labels.items()}
@@ -191,10 +191,12 @@ class Mixer(MixWorker):
             labels=labels,
         )
 
-    def _read_grain(self, rows: Sequence[Row], height: int, watch: Stopwatch) -> None:
-        """Find out before anything is written whether the exemplars can be read; their grain stays at hand."""
-        if self.spec.grain:
-            for row in rows:
+    def _read_weather(self, rows: Sequence[Row], height: int, watch: Stopwatch) -> None:
+        """Find out before anything is written whether the exemplars can be read; haze and grain stay at hand."""
+        for row in rows:
+            if self.spec.haze:
+                self._exemplars.haze(row["exemplar_source"], row["exemplar_sha256"], watch)
+            if self.spec.grain:
                 self._exemplars.grain(row["exemplar_source"], row["exemplar_sha256"], height, watch)
 
     def _synthesise(self, batch: Sequence[Content | Failure | None], watch: Stopwatch) -> list[Synthesis | Failure]:
@@ -292,7 +294,7 @@ class Mixer(MixWorker):
             else:
                 picture_HWC = recolour(source_HWC, making.base_CHW, styled_CHW)
             shift = float((styled_CHW - making.base_CHW).abs().mean()) * 127.5
-        picture_HWC = self.grained(picture_HWC, copy, watch)
+        picture_HWC = self.weathered(picture_HWC, copy, watch)
         with watch("score"):
             score = making.scene.score(picture_HWC) if making.scene else None
         copy.offer(Draw(exemplar=copy.upcoming, picture_HWC=picture_HWC, shift=shift, score=score))

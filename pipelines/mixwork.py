@@ -25,6 +25,7 @@ from stylize.datasets.tree import is_image
 from stylize.errors import BadInput
 from stylize.export import encode_picture, resize_label
 from stylize.grain import add_grain
+from stylize.haze import add_haze
 from stylize.images import Pixels
 from stylize.storage import Storage
 
@@ -54,7 +55,7 @@ class MixWorkSpec:
     """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
 
     `exemplars` is the dataset that they are files of. Draws with a content score below `least_score` are refused; 0 is
-    no guard. `grain` is how much of an exemplar's grain its copies take on.
+    no guard. `haze` and `grain` are how much of an exemplar's its copies take on.
     """
 
     out: Storage
@@ -66,6 +67,7 @@ class MixWorkSpec:
     io_threads: int | None
     least_score: float
     grain: float
+    haze: float
 
     def ids(self, unit: Unit) -> Sequence[str]:
         """Return the content ids of a unit."""
@@ -163,15 +165,19 @@ class MixWorker(ABC):
             for content, copies in by_content(rows, "content")
         }
 
-    def grained(self, picture_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
-        """Return a draw of a copy with the grain of its exemplar, as far as the style is moved; at most all of it."""
-        amount = self._common.grain * min(1.0, copy.row["strength"])
-        if amount == 0:
-            return picture_HWC
+    def weathered(self, picture_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
+        """Return a draw of a copy with haze and grain of its exemplar, as far as the style is moved; at most all of it."""
+        moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
-        grain = self._exemplars.grain(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
-        with watch("grain"):
-            return add_grain(picture_HWC, grain, amount, copy.row["seed"])
+        if self._common.haze * moved:
+            haze = self._exemplars.haze(exemplar.source, exemplar.sha256, watch)
+            with watch("haze"):
+                picture_HWC = add_haze(picture_HWC, haze, self._common.haze * moved)
+        if self._common.grain * moved:
+            grain = self._exemplars.grain(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
+            with watch("grain"):
+                picture_HWC = add_grain(picture_HWC, grain, self._common.grain * moved, copy.row["seed"])
+        return picture_HWC
 
     def write_copy(
         self, copy: Copy, original: Original, labels: Mapping[str, bytes], how: Row, watch: Stopwatch
@@ -181,7 +187,8 @@ class MixWorker(ABC):
         picture, files = self._write(row, draw.picture_HWC, labels, watch)
         height, width, _ = draw.picture_HWC.shape
         copy.release()
-        made = {"height": height, "width": width, "shift": draw.shift, "grain": self._common.grain, **copy.verdict()}
+        asked = {"grain": self._common.grain, "haze": self._common.haze}
+        made = {"height": height, "width": width, "shift": draw.shift, **asked, **copy.verdict()}
         return WrittenCopy(row={**copy_row(row, original, picture, files), **how, **made}, files=[picture, *files])
 
     def _write(

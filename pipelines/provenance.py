@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         ("strength", pa.float64()),
         ("layers", pa.list_(pa.int32())),  # null: all
         ("grain", pa.float64()),  # share of the exemplar's grain
+        ("haze", pa.float64()),  # share of the exemplar's haze
         ("seed", pa.int64()),
         ("weights", pa.string()),  # null: a method without any
         ("shift", pa.float32()),  # mean change in grey levels, of a stylization from the one synthesis to the other

@@ -56,6 +56,7 @@ def proxy_build(
     strength: Strength = 1.0,
     layers: str | None = None,
     grain: float = 1.0,
+    haze: float = 1.0,
     min_content_score: float = 0.0,
     size: str = "source",
     seed: int = 0,
@@ -84,7 +85,8 @@ def proxy_build(
         split, limit: which contents; the exemplars are all that a target's cache holds.
         dataset, model, per_image, method, strength, layers, size, seed, batch_size, device, engine, address, workers,
             gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for `mix`, for every target.
-        grain: as for `mix`, but all of it: a proxy of rain without streaks ranks no models.
+        grain, haze: as for `mix`, but all of it: a proxy of rain without streaks, or of fog that does not thicken with
+            distance, ranks no models.
         min_content_score: as for `mix`, but off by default: a picture drawn again has another exemplar than it was
             dealt, which costs evenness and makes a proxy of thick fog easier than it should be.
         overwrite: remove an earlier build in `out` first, with all of its targets.
@@ -97,7 +99,8 @@ def proxy_build(
     storage = Storage(out, storage_options)
     contents = CacheReader(Storage(cache, storage_options))
     what: dict[str, Any] = {"split": split, "limit": limit, "per_image": per_image, "method": method, "layers": layers}
-    what |= {"size": size, "seed": seed, "strength": strength, "grain": grain, "min_content_score": min_content_score}
+    what |= {"size": size, "seed": seed, "strength": strength, "grain": grain, "haze": haze}
+    what["min_content_score"] = min_content_score
     record = _record(contents, what, dataset, on_event)
     record["targets"] = _earlier_targets(storage, record, overwrite=overwrite)
     summaries = {}

@@ -107,7 +107,7 @@ class Transferer(MixWorker):
             exemplar_HWC = self._exemplars.read(exemplar.source, exemplar.sha256, watch)
             with watch("transfer"):
                 picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
-            picture_HWC = self.grained(picture_HWC, copy, watch)
+            picture_HWC = self.weathered(picture_HWC, copy, watch)
             with watch("transfer"):
                 shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
             with watch("score"):

@@ -1,4 +1,4 @@
-"""The grain of exemplars on the pictures of a mix: by every method, from the plan alone, and told in the provenance."""
+"""Grain and haze of exemplars on the pictures of a mix: by every method, from the plan alone, told in the provenance."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pipelines.summary import Summary
 from pipelines.verify import verify
 from stylize.errors import ConfigurationError
 from stylize.grain import add_grain, grain_of
+from stylize.haze import add_haze, haze_of
 from stylize.images import decode_rgb, encode
 from stylize.storage import Storage
 from tests.pipelines.helpers import picture, tree, write_dataset
@@ -25,15 +26,18 @@ HEIGHT, WIDTH = 90, 120
 
 @pytest.fixture
 def run(tmp_path: Path, tiny_model: str) -> Any:
-    """Mix three smooth pictures with two noisy exemplars into `tmp_path / name`."""
+    """Mix three pictures with two exemplars, noisy and dim at the horizon, into `tmp_path / name`."""
     data, noisy = write_dataset(tmp_path / "data", ["0001TP_0", "0001TP_1", "0001TP_2"]), tmp_path / "noisy"
     noisy.mkdir()
     for number in range(2):
         noise_HW = np.random.default_rng(number).normal(0, 12, (HEIGHT, WIDTH))
-        rgb = np.clip(picture(number, HEIGHT, WIDTH) / 2 + 60 + noise_HW[..., None], 0, 255).astype(np.uint8)
+        seen_H11 = np.minimum(1, 3 * np.abs(np.linspace(0, 1, HEIGHT) - 0.45))[:, None, None]
+        clear = picture(number, HEIGHT, WIDTH) / 2 + 60 + noise_HW[..., None]
+        rgb = np.clip(180 + (clear - 180) * seen_H11, 0, 255).astype(np.uint8)
         (noisy / f"{number}.png").write_bytes(encode(rgb, "png"))
+    checks = (np.indices((HEIGHT, WIDTH)).sum(0) // 4 % 2).astype(np.uint8)[..., None]
     for path in sorted((data / "train").iterdir()):
-        large = picture(len(path.name), HEIGHT, WIDTH) // 2 + 60
+        large = picture(len(path.name), HEIGHT, WIDTH) // 3 + 60 + 90 * checks
         path.write_bytes(encode(large, "png"))
         (data / "trainannot" / path.name).write_bytes(encode(large // 32, "png"))
     for name in ("data", "noisy"):
@@ -65,14 +69,30 @@ def test_pictures_are_those_without_grain_with_the_grain_of_their_exemplar(
         assert not np.array_equal(made, without)
 
 
-def test_grain_goes_with_the_strength_of_the_style(run: Any, tmp_path: Path) -> None:
-    run("none", grain=1.0, strength=0.0)
+@pytest.mark.parametrize("method", ["stylization", "reinhard"])
+def test_haze_comes_before_grain(run: Any, tmp_path: Path, method: str) -> None:
+    run(method=method, grain=1.0, haze=0.8)
+    run("plain", method=method)
+    changed = 0
+    for row, plain in zip(provenance(tmp_path / "out"), provenance(tmp_path / "plain"), strict=True):
+        assert (row["haze"], plain["haze"]) == (0.8, 0.0)
+        exemplar = decode_rgb((tmp_path / "noisy" / row["exemplar_source"]).read_bytes())
+        without = decode_rgb((tmp_path / "plain" / plain["image"]).read_bytes())
+        made = decode_rgb((tmp_path / "out" / row["image"]).read_bytes())
+        hazed = add_haze(without, haze_of(exemplar), 0.8)
+        changed += not np.array_equal(hazed, without)
+        assert np.array_equal(made, add_grain(hazed, grain_of(exemplar, HEIGHT), 1.0, row["seed"]))
+    assert changed
+
+
+def test_grain_and_haze_go_with_the_strength_of_the_style(run: Any, tmp_path: Path) -> None:
+    run("none", grain=1.0, haze=1.0, strength=0.0)
     run("plain", strength=0.0)
     assert tree(tmp_path / "none" / "train") == tree(tmp_path / "plain" / "train")
 
 
-def test_a_second_run_goes_on_and_verify_makes_the_same_grain_again(run: Any, tmp_path: Path) -> None:
-    run(grain=1.0)
+def test_a_second_run_goes_on_and_verify_makes_the_same_weather_again(run: Any, tmp_path: Path) -> None:
+    run(grain=1.0, haze=1.0)
     before = tree(tmp_path / "out" / "train")
     (tmp_path / "out" / "train" / "0001TP_1.png").unlink()
     repaired = verify(tmp_path / "out", repair=True)
@@ -80,7 +100,9 @@ def test_a_second_run_goes_on_and_verify_makes_the_same_grain_again(run: Any, tm
     assert tree(tmp_path / "out" / "train") == before
     assert resume(Storage(tmp_path / "out").read_json("run.json"), str(tmp_path / "out")).rows == 3
     with pytest.raises(ConfigurationError, match="grain is 1"):
-        run(grain=0.5)
+        run(grain=0.5, haze=1.0)
+    with pytest.raises(ConfigurationError, match="haze is 1"):
+        run(grain=1.0)
 
 
 def test_an_exemplar_that_is_gone_is_bad_input_and_nothing_of_its_contents_is_written(run: Any, tmp_path: Path) -> None:
@@ -100,6 +122,7 @@ def test_the_report_names_the_grain(run: Any, tmp_path: Path) -> None:
     assert "grain 0.5" in Path(report(tmp_path / "out")).read_text()
 
 
-def test_grain_is_between_none_and_all(run: Any) -> None:
-    with pytest.raises(ConfigurationError, match="the grain is between 0"):
-        run(grain=1.5)
+@pytest.mark.parametrize("name", ["grain", "haze"])
+def test_weather_is_between_none_and_all(run: Any, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"the {name} is between 0"):
+        run(**{name: 1.5})
