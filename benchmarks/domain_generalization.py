@@ -59,6 +59,7 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
             method=arm.method,
             strength=arm.strength,
             grain=arm.grain,
+            haze=arm.haze,
         )
 
 

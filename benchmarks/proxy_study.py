@@ -6,6 +6,7 @@ streets; the truth are the labelled streets in that condition. Every model predi
 
     python benchmarks/proxy_study.py WORK --json proxy.json
     python benchmarks/proxy_study.py WORK --exemplars 1 --grain 0
+    python benchmarks/proxy_study.py WORK --later 100000 --every 2     # streets that nothing was ever chosen on
 """
 
 from __future__ import annotations
@@ -38,64 +39,89 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How proxy sets are made: unlabelled exemplars per target, and how much of their grain comes along."""
+    """How proxy sets are made: unlabelled exemplars per target, and how much of their grain and haze comes along."""
 
     exemplars: int
     grain: float
+    haze: float
 
     @property
     def name(self) -> str:
         """The folder of the proxy sets."""
-        return f"{self.exemplars}-g{self.grain:g}" if self.grain else str(self.exemplars)
+        parts = [str(self.exemplars), f"g{self.grain:g}" if self.grain else "", f"h{self.haze:g}" if self.haze else ""]
+        return "-".join(part for part in parts if part)
 
-    def file(self, target: str) -> str:
-        """Return where a model's errors on one proxy set are kept."""
-        return f"proxy-{target}-{self.name}.npy"
+    def set(self, target: str) -> str:
+        """Return the name of one proxy set."""
+        return f"proxy-{target}-{self.name}"
 
 
-def build(world: World, work: Path, kind: Kind) -> dict[str, Frames]:
+@dataclass(frozen=True, kw_only=True)
+class Streets:
+    """The streets of a study: those of the experiment in `work`, or `later` ones, which no model and no choice met."""
+
+    work: Path
+    later: int
+
+    @property
+    def place(self) -> Path:
+        """Where all that belongs to these streets is kept."""
+        return self.work / "later" / str(self.later) if self.later else self.work
+
+    def world(self) -> World:
+        """Render what is not there yet."""
+        return worlds.unused(self.work, self.later) if self.later else worlds.streets(self.work)
+
+    def counts(self, model: str, name: str) -> Path:
+        """Return where a model's errors on a set are kept."""
+        return self.place / ("counts" if self.later else "models") / model / f"{name}.npy"
+
+
+def build(world: World, place: Path, kind: Kind, later: int) -> dict[str, Frames]:
     """Build the proxy sets, one per unseen condition, and load them."""
-    cache = work / "caches" / "val"
+    cache = place / "caches" / "val"
     stylize.invert(world.source, cache, model=world.model, split=world.val)
     styles = {}
-    for name, folder in worlds.targets(work, kind.exemplars).items():
-        styles[name] = work / "caches" / f"target-{name}-{kind.exemplars}"
+    for name, folder in worlds.targets(place, kind.exemplars, later).items():
+        styles[name] = place / "caches" / f"target-{name}-{kind.exemplars}"
         stylize.invert(folder, styles[name], model=world.model, layout="folder")
-    out = work / "proxies" / kind.name
-    stylize.proxy_build(cache, out, styles=styles, grain=kind.grain)
-    return {name: load_frames(out / name, world.height) for name in styles}
+    out = place / "proxies" / kind.name
+    stylize.proxy_build(cache, out, styles=styles, grain=kind.grain, haze=kind.haze)
+    return {kind.set(name): load_frames(out / name, world.height) for name in styles}
 
 
-def measure(work: Path, models: Sequence[str], sets: Mapping[str, Frames], kind: Kind, classes: int) -> None:
-    """Count the errors of each model on each proxy set, unless that is done already."""
+def measure(streets: Streets, models: Sequence[str], sets: Mapping[str, Frames], classes: int) -> None:
+    """Count the errors of each model on each set, unless that is done already."""
     for model in models:
-        folder = work / "models" / model
-        missing = {name: frames for name, frames in sets.items() if not (folder / kind.file(name)).exists()}
+        missing = {name: frames for name, frames in sets.items() if not streets.counts(model, name).exists()}
         if not missing:
             continue
         print(model, flush=True)
-        network = load_network(folder / NETWORK, classes)
+        network = load_network(streets.work / "models" / model / NETWORK, classes)
         for name, frames in missing.items():
             counts = np.stack([matrix.counts for matrix in confusions(network, classes, frames)])
-            np.save(folder / kind.file(name), counts)
+            streets.counts(model, name).parent.mkdir(parents=True, exist_ok=True)
+            np.save(streets.counts(model, name), counts)
 
 
-def scores(work: Path, models: Sequence[str], file: str, streets: str, pictures: int) -> Scores:
-    """Return the models' scores on one set; only sets of the same `streets` share their resamples."""
-    counts_MNCP: Counts = np.stack([np.load(work / "models" / model / file) for model in models])
-    return score(models, counts_MNCP, [f"{streets}{index:05d}" for index in range(pictures)])
+def scores(streets: Streets, models: Sequence[str], name: str, contents: str) -> Scores:
+    """Return the models' scores on one set; only sets of the same `contents` share their resamples."""
+    counts_MNCP: Counts = np.stack([np.load(streets.counts(model, name)) for model in models])
+    return score(models, counts_MNCP, [f"{contents}{index:05d}" for index in range(counts_MNCP.shape[1])])
 
 
-def study(work: Path, models: Sequence[str], pictures: Mapping[str, int], kind: Kind) -> dict[str, Any]:
+def study(streets: Streets, models: Sequence[str], kind: Kind) -> dict[str, Any]:
     """Return the agreement of both judges with the truth, per target and over all of them."""
-    val = scores(work, models, "val.npy", "val", pictures["val"])
-    proxies = {name: scores(work, models, kind.file(name), "val", pictures["val"]) for name in UNSEEN}
-    truths = {name: scores(work, models, f"{name}.npy", "test", pictures[name]) for name in UNSEEN}
+    val = scores(streets, models, "val", "val")
+    proxies = {name: scores(streets, models, kind.set(name), "val") for name in UNSEEN}
+    truths = {name: scores(streets, models, name, "test") for name in UNSEEN}
     proxies["all"], truths["all"] = average(list(proxies.values())), average(list(truths.values()))
     return {
         "models": list(models),
         "exemplars per target": kind.exemplars,
         "grain": kind.grain,
+        "haze": kind.haze,
+        "later": streets.later,
         "targets": {
             name: {
                 "proxy": asdict(agree(proxies[name], truths[name])),
@@ -118,8 +144,10 @@ def study(work: Path, models: Sequence[str], pictures: Mapping[str, int], kind: 
 def markdown(figures: Mapping[str, Any]) -> str:
     """Return the table: one row per target and judge."""
     count, exemplars = len(figures["models"]), figures["exemplars per target"]
+    asked = f"grain {figures['grain']:g}, haze {figures['haze']:g}"
+    later = f" Streets with numbers {figures['later']} later than those of the experiment." if figures["later"] else ""
     lines = [
-        f"{count} models; {exemplars} unlabelled exemplar(s) per target, grain {figures['grain']:g}.",
+        f"{count} models; {exemplars} unlabelled exemplar(s) per target, {asked}.{later}",
         "In brackets: 95 % intervals over models.",
         "",
         "| target | judge | Spearman | Kendall | Pearson | regret, points of mIoU | chosen |",
@@ -166,19 +194,25 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="of domain_generalization.py streets")
     parser.add_argument("--exemplars", type=int, default=5, help="unlabelled pictures per target")
     parser.add_argument("--grain", type=float, default=1.0, help="share of the exemplars' grain in the proxy sets")
+    parser.add_argument("--haze", type=float, default=1.0, help="share of the exemplars' haze in them")
+    parser.add_argument("--later", type=int, default=0, help="take streets whose numbers are so much later")
+    parser.add_argument("--every", type=int, default=1, help="take every so manyth model only")
     parser.add_argument("--json", type=Path, help="write the figures here, table and plot beside them as .md and .png")
     options = parser.parse_args()
-    world = worlds.streets(options.work)
     needed = ("val.npy", *(f"{name}.npy" for name in UNSEEN))
     folders = sorted((options.work / "models").glob("*"))
-    models = [folder.name for folder in folders if all((folder / file).exists() for file in needed)]
+    models = [folder.name for folder in folders if all((folder / file).exists() for file in needed)][:: options.every]
     if len(models) < 2:
         parser.error(f"no models in {options.work}: run domain_generalization.py streets {options.work} first")
-    kind = Kind(exemplars=options.exemplars, grain=options.grain)
-    sets = build(world, options.work, kind)
-    measure(options.work, models, sets, kind, len(classes_of(world.source)))
-    pictures = {name: len(np.load(options.work / "models" / models[0] / f"{name}.npy")) for name in ("val", *UNSEEN)}
-    figures = study(options.work, models, pictures, kind)
+    kind = Kind(exemplars=options.exemplars, grain=options.grain, haze=options.haze)
+    streets = Streets(work=options.work, later=options.later)
+    world = streets.world()
+    sets = build(world, streets.place, kind, options.later)
+    if options.later:
+        sets["val"] = load_frames(world.source, world.height, split=world.val)
+        sets |= {name: load_frames(path, world.height) for name, path in world.tests.items()}
+    measure(streets, models, sets, len(classes_of(world.source)))
+    figures = study(streets, models, kind)
     print(markdown(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -20,6 +20,7 @@ class Arm:
     copies: int = COPIES
     strength: str = "1"
     grain: float = 0.0
+    haze: float = 0.0
     augmentation: str = "none"
 
     @property
@@ -29,7 +30,8 @@ class Arm:
             return None
         strength = "" if self.strength == "1" else f"-s{self.strength}"
         grain = f"-g{self.grain:g}" if self.grain else ""
-        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}{grain}"
+        haze = f"-h{self.haze:g}" if self.haze else ""
+        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}{grain}{haze}"
 
     @property
     def describe(self) -> str:
@@ -38,8 +40,8 @@ class Arm:
         if self.method:
             whose = f"{self.exemplars} exemplars" if self.exemplars else "exemplars of the source"
             strength = "" if self.strength == "1" else f", strength {self.strength}"
-            grain = ", with grain" if self.grain else ""
-            parts.append(f"{self.copies} copies by {self.method}, {whose}{strength}{grain}")
+            air = " and ".join(name for name in ("grain", "haze") if getattr(self, name))
+            parts.append(f"{self.copies} copies by {self.method}, {whose}{strength}{', with ' if air else ''}{air}")
         if self.augmentation != "none":
             parts.append(f"{self.augmentation} while training")
         return " + ".join(parts)
@@ -61,19 +63,22 @@ def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
     for name in exemplars:
         essa = replace(issa, name=f"essa:{name}", exemplars=name)
         arms += [essa, *(replace(essa, name=f"{method}:{name}", method=method) for method in METHODS)]
-        arms += [replace(essa, name=f"{method}:{name}+grain", method=method, grain=1.0) for method in METHODS]
+        for method in METHODS:
+            grained = replace(essa, name=f"{method}:{name}+grain", method=method, grain=1.0)
+            arms += [grained, replace(grained, name=f"{grained.name}+haze", haze=1.0)]
         arms += _beyond(essa, strength="0.5-1.5")
     return {arm.name: arm for arm in arms}
 
 
 def _beyond(arm: Arm, strength: str) -> list[Arm]:
-    """Return the arm with grain, with exaggerated styles, with both, and each with augmentation on top."""
+    """Return the arm with grain, haze, exaggerated styles, all that goes together, and augmentation on top of each."""
     grained = replace(arm, name=f"{arm.name}+grain", grain=1.0)
+    hazed = replace(grained, name=f"{grained.name}+haze", haze=1.0)
     strong = replace(arm, name=f"{arm.name}-strong", strength=strength)
     full = replace(strong, name=f"{arm.name}-full", grain=1.0)
-    tops = [(each, top) for each in (arm, grained, strong, full) for top in ("colour-jitter", "weather")]
+    tops = [(each, top) for each in (arm, grained, hazed, strong, full) for top in ("colour-jitter", "weather")]
     on_top = [replace(each, name=f"{each.name}+{top}", augmentation=top) for each, top in tops]
-    return [grained, strong, full, *on_top]
+    return [grained, hazed, strong, full, *on_top]
 
 
 def path_of(work: Path, arm: Arm) -> Path:

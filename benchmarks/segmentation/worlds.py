@@ -76,11 +76,23 @@ def streets(work: Path, *, train: int = 200, others: int = 50, exemplars: int = 
     )
 
 
-def targets(work: Path, count: int) -> Mapping[str, Path]:
+def unused(work: Path, later: int, *, others: int = 50) -> World:
+    """Render a validation split and tests of streets whose numbers are so much `later` than those of `streets`."""
+    root = work / "later" / str(later)
+    _write(root / "source", "val", {n: daylight(n) for n in range(VAL + later, VAL + later + others)})
+    for name in UNSEEN:
+        numbers = range(TEST + later, TEST + later + others)
+        _write(root / "tests" / name, "test", {n: scenes.Condition.sample(name, n) for n in numbers})
+    tests = {name: root / "tests" / name for name in UNSEEN}
+    return World(source=root / "source", train="", val="val", model="streets", exemplars={}, tests=tests, height=144)
+
+
+def targets(work: Path, count: int, later: int = 0) -> Mapping[str, Path]:
     """Render a few unlabelled streets in each unseen condition, other ones than the exemplars of training."""
     folders = {name: work / "targets" / str(count) / name for name in UNSEEN}
+    first = TARGETS + later
     for name, folder in folders.items():
-        _write(folder, "", {n: scenes.Condition.sample(name, n) for n in range(TARGETS, TARGETS + count)})
+        _write(folder, "", {n: scenes.Condition.sample(name, n) for n in range(first, first + count)})
     return folders
 
 
