@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format typecheck bench help-texts venv clean
+.PHONY: help demo test lint format typecheck bench help-texts pictures venv clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: $(VENV)/.installed-dev ## every benchmark, one after the other
 
 help-texts: $(VENV)/.installed-dev ## rewrite tests/cli/help/*.txt after a deliberate change of the command line
 	@STYLIZE_UPDATE_HELP=1 $(BIN)/python -m pytest -q tests/cli/test_help.py
+
+pictures: $(VENV)/.installed-dev ## make the pictures of README and docs anew, from rendered streets
+	@$(BIN)/python docs/make_pictures.py
 
 venv: $(VENV)/.installed-dev ## only the environment, with all development tools
 
