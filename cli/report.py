@@ -14,15 +14,22 @@ from cli import options
     "stylize report cache",
     "stylize report stylized --out stylized.html",
     "stylize report s3://bucket/stylized --out stylized.html",
+    "stylize report proxy --ranking ranking.json",
 )
 @click.argument("run", metavar="RUN")
 @click.option("--out", metavar="FILE", help="Where the page goes, a file or URL.  [default: report.html in RUN]")
+@click.option(
+    "--ranking",
+    metavar="FILE",
+    help="With proxy sets, what proxy rank --json wrote.  [default: ranking.json in RUN, if it is there]",
+)
 @options.storage_options
 def command(run: str, **more: Any) -> None:
     """Show a run on one HTML page, with plenty of pictures.
 
-    RUN is what `invert` or `mix` wrote or is still writing. A cache is shown by its reconstructions, the worst ones
-    too; a stylized dataset by contents, exemplars and results. The page needs nothing else, so it can be sent around.
+    RUN is what `invert`, `mix` or `proxy build` wrote or is still writing. A cache is shown by its reconstructions, the
+    worst and the best; a stylized dataset by contents over results, what they kept and how far each condition moved;
+    proxy sets by all targets side by side. The page needs nothing else, so it can be sent around.
     """
     from pipelines.report import report
 

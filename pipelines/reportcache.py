@@ -26,7 +26,7 @@ TYPICAL, WORST, BEST = 9, 6, 3  # pictures shown
 CODED = 6  # units opened for the typical ones
 SIDES = ("Source", "Reconstruction")
 WIDTH = 480
-_WORST, _BEST, _TYPICAL = "The worst", "The best", "Taken from the whole run"
+_WORST, _BEST, _TYPICAL = "The worst", "The best", "A cross-section"
 ABOUT = {
     _WORST: "The pictures with the lowest PSNR. When they differ in kind from the rest (another camera, night, glare), "
     "a model trained on such pictures is the remedy.",
@@ -58,9 +58,9 @@ def build(survey: Survey) -> bytes:
         *(_shown(title, about, pictures[title]) for title, about in ABOUT.items() if pictures.get(title)),
         _storage(survey) if total.rows else None,
         parts.failures(total),
-        parts.time_by_stage(total),
-        parts.identity(survey, run["sources"]),
-        parts.small_print(survey),
+        parts.time_by_stage(total.seconds),
+        parts.identity(run, run["sources"]),
+        parts.small_print(survey.storage.url),
     )
 
 
@@ -84,9 +84,9 @@ def _quality(survey: Survey) -> Html:
         "Reconstruction",
         histogram(distribution(total.figures, "psnr"), "dB", marks=marks),
         text(
-            "What is good depends on the model's size. As a rule, above 25 dB a scene is all there, above 30 dB it is "
-            "hard to tell from the source, and below 20 dB objects are missing or smeared. Copies at source size suffer "
-            "less: only the change between two syntheses is carried over to the source."
+            "What is good depends on the model's size. As a rule, below 20 dB objects are missing or smeared, from "
+            "25 dB on a scene is all there though soft, and above 30 dB it is hard to tell from its source. Copies at "
+            "source size suffer less: only the change between two syntheses is carried over to the source."
         ),
         text(
             f"5 % of the pictures lie below {marks['5 %']:.1f} dB, half below {marks['median']:.1f} dB. "

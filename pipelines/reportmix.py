@@ -41,9 +41,9 @@ def build(survey: Survey) -> bytes:
         _shift(survey) if total.rows else None,
         reportexemplars.build(survey, used, pictures),
         parts.failures(total),
-        parts.time_by_stage(total),
-        parts.identity(survey, run["sources"]),
-        parts.small_print(survey),
+        parts.time_by_stage(total.seconds),
+        parts.identity(run, run["sources"]),
+        parts.small_print(survey.storage.url),
     )
 
 

@@ -49,21 +49,23 @@ def move(name: str, copies: int, seen: Sequence[Seen]) -> Move:
     )
 
 
-def build(moves: Sequence[Move], *, what: str = "condition") -> Html | None:
-    """Return the section on how far each condition moved; None when no exemplar could be read."""
+def build(moves: Sequence[Move], *, what: str = "condition", tabled: bool = True) -> Html | None:
+    """Return the section on how far each condition moved; None when no exemplar could be read.
+
+    `tabled` adds the figures as a table.
+    """
     known = [one for one in moves if math.isfinite(one.before)]
     if not known:
         return None
     looked = sum(one.looked for one in known)
     return section(
-        "How far each condition moved" if what == "condition" else f"How far each {what} moved",
+        f"How far each {what} moved",
         dumbbells(
             [(one.name, one.before, one.after, _remark(one)) for one in known], UNIT, ("content", "stylized result")
         ),
-        table(
-            (what.capitalize(), "copies", "of the way", "grey levels moved", "content kept"),
-            [_line(one) for one in known],
-        ),
+        table((what, "copies", "of the way", "grey levels moved", "content kept"), [_line(one) for one in known])
+        if tabled
+        else None,
         text(
             "At 0 % a copy still has its content's colours, at 100 % those of its exemplar. Another scene never has "
             "quite the same colours, so that 60 to 90 % is a full change of light. Far less than that: the exemplars "
@@ -92,7 +94,7 @@ def facts(one: Seen) -> list[tuple[str, Child]]:
         ("moved by", f"{row['shift']:.1f} grey levels"),
     ]
     if math.isfinite(one.before):
-        found.insert(0, ("way to the exemplar's colours", percent(way_gone([one])[2])))
+        found.insert(0, ("of the way in colour", percent(way_gone([one])[2])))
     if row["strength"] != 1:
         found.append(("strength", f"{row['strength']:.2g}"))
     if row.get("grain"):

@@ -11,10 +11,12 @@ from pipelines.survey import Survey
 from stylize import __version__
 from stylize.charts import bars
 from stylize.markup import Child, Html
-from stylize.reporting import code, footer, masthead, remark, section, table, text, tiles
+from stylize.reporting import code, folded, footer, masthead, remark, section, table, text, tiles
 from stylize.spelling import count, spell
 
 DAY = 86_400
+AT_ONCE = 12  # failures; the others are folded away
+LONGEST_REASON = 400  # letters
 
 
 def head(survey: Survey, lead: Child) -> Html:
@@ -44,38 +46,38 @@ def figures_of(survey: Survey, *first: tuple[str, str]) -> Html:
     return tiles(lines)
 
 
-def time_by_stage(total: Summary) -> Html | None:
+def time_by_stage(seconds: Mapping[str, float]) -> Html | None:
     """Return where the time went, or None when nothing was timed."""
-    spent = sum(total.seconds.values())
+    spent = sum(seconds.values())
     if not spent:
         return None
-    stages = sorted(total.seconds.items(), key=lambda item: -item[1])
+    stages = sorted(seconds.items(), key=lambda item: -item[1])
     shown = {name: (value, f"{spell(value)}, {100 * value / spent:.0f} %") for name, value in stages}
     return section(
         "Seconds by stage", bars(shown), lead="Summed over threads, so that they may exceed the time it took."
     )
 
 
-def failures(total: Summary) -> Html | None:
+def failures(total: Summary, title: str = "Failures") -> Html | None:
     """Return what failed and why, or None."""
     if not total.failed:
         return None
     causes = {cause: (amount, number(amount)) for cause, amount in total.causes.items()}
-    lines = [(code(failure.id), failure.reason) for failure in total.failures]
+    lines = [(code(failure.id), failure.reason[:LONGEST_REASON]) for failure in total.failures]
     rest = total.failed - len(lines)
+    head, later = ("input", "reason"), lines[AT_ONCE:]
     more = text(f"{number(rest)} more are in manifest.json, or in the commit records.") if rest > 0 else None
     return section(
-        "Failures",
+        title,
         bars(causes),
-        table(("input", "reason"), lines, numeric=False),
-        more,
+        table(head, lines[:AT_ONCE], numeric=False),
+        folded(f"{len(later)} more", table(head, later, numeric=False), more) if later else more,
         lead="These inputs are missing from the output. Mend them and run the same command with --retry-failed.",
     )
 
 
-def identity(survey: Survey, sources: Mapping[str, Any]) -> Html:
-    """Return what the run is: its sources, configuration, weights and versions."""
-    run = survey.run
+def identity(run: Mapping[str, Any], sources: Mapping[str, Any]) -> Html:
+    """Return what a run is: its sources, configuration, weights and versions."""
     named = {name: value for name, value in sources.items() if value is not None}
     settings = {name: value for name, value in run["configuration"].items() if value is not None}
     shown = {
@@ -85,14 +87,19 @@ def identity(survey: Survey, sources: Mapping[str, Any]) -> Html:
         "inputs": f"{run['inputs']['rows']} in {run['units']} units, sha256 {run['inputs']['sha256'][:16]}",
         "versions": "; ".join(_versions(v) for v in run["versions"]),
     }
-    lines: Sequence[Sequence[Child]] = [(name, code(_plain(value))) for name, value in shown.items()]
-    return section("What this run is", table((), lines, numeric=False))
+    return section("What this run is", settings_table(shown))
 
 
-def small_print(survey: Survey) -> Html:
-    """Return the last lines of a page."""
+def settings_table(settings: Mapping[str, Any]) -> Html:
+    """Return names and values, one to a line."""
+    lines: Sequence[Sequence[Child]] = [(name, code(_plain(value))) for name, value in settings.items()]
+    return table((), lines, numeric=False)
+
+
+def small_print(url: str) -> Html:
+    """Return the last lines of a page on what is at `url`."""
     written = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return footer(f"Written by stylize {__version__} on {written} from the records of ", code(survey.storage.url), ".")
+    return footer(f"Written by stylize {__version__} on {written} from the records of ", code(url), ".")
 
 
 def number(value: float) -> str:

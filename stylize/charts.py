@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stylize.markup import Child, Html, tag
 
-COLUMNS = 32  # about as many as a histogram may have
+FEWEST, COLUMNS = 8, 32  # about as many as a histogram may have, by the number of its values
 CLOSE = 0.2  # share of a plot's width within which two texts would meet on a phone
 MARGIN = 0.08  # share of a plot's width in which a text would reach over its edge
 STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -31,7 +31,7 @@ def bars(values: Mapping[str, tuple[float, str]], *, long_names: bool = False) -
 def histogram(
     counts: Mapping[float, float], unit: str, *, marks: Mapping[str, float] | None = None, step: float = STEPS[0]
 ) -> Html:
-    """Return a histogram of value -> count, its bins joined to some thirty; `marks` are values to point out by name.
+    """Return a histogram of value -> count, its bins joined to eight to thirty; `marks` are values with names.
 
     No bin is narrower than `step`, which is 1 for whole numbers.
     """
@@ -66,8 +66,26 @@ def dumbbells(rows: Sequence[tuple[str, float, float, Child]], unit: str, names:
     low, high = math.floor(min(values, default=0.0) - 0.5), math.ceil(max(values, default=1.0) + 0.5)
     key = tag("p", tag("i", class_="before"), names[0], tag("i", class_="after"), names[1], class_="key")
     lines = [_dumbbell(name, before, after, remark, low, high) for name, before, after, remark in rows]
-    ends = tag("span", tag("span", f"{low} {unit}"), tag("span", f"{high} {unit}"), class_="ends")
-    return tag("div", key, *lines, tag("div", tag("span"), ends, tag("b"), class_="scale"), class_="dumbbells")
+    return tag("div", key, *lines, _scale(low, high, unit), class_="dumbbells")
+
+
+def intervals(rows: Sequence[tuple[str, float, float, float, Child]], unit: str) -> Html:
+    """Return a line per row with a dot and its interval on a common scale: (name, value, low, high, remark)."""
+    values = [value for _, *three, _ in rows for value in three if math.isfinite(value)]
+    low, high = math.floor(min(values, default=0.0) - 0.5), math.ceil(max(values, default=1.0) + 0.5)
+    lines = []
+    for name, value, first, last, remark in rows:
+        dot, left, right = ((place - low) / (high - low) for place in (value, first, last))
+        known = math.isfinite(left) and math.isfinite(right)
+        span = tag("i", class_="line", style=f"left:{_percent(left)};width:{_percent(right - left)}") if known else None
+        mark = tag("i", class_="after", style=f"left:{_percent(dot)}", title=f"{value:.1f}")
+        lines.append(tag("div", tag("span", name), tag("span", span, mark, class_="track"), tag("b", remark)))
+    return tag("div", *lines, _scale(low, high, unit), class_="dumbbells")
+
+
+def _scale(low: float, high: float, unit: str) -> Html:
+    ends = tag("span", tag("span", f"{_short(low)} {unit}"), tag("span", f"{_short(high)} {unit}"), class_="ends")
+    return tag("div", tag("span"), ends, tag("b"), class_="scale")
 
 
 def _marks(places: Mapping[str, float]) -> list[Html]:
@@ -101,8 +119,9 @@ def _binned(counts: Mapping[float, float], step: float) -> tuple[float, float, l
         return 0.0, 1.0, []
     lowest, highest = min(counts), max(counts)
     span = highest - lowest
-    wide = (width for width in STEPS if width >= step and span / width <= COLUMNS)
-    width = next(wide, max(span / COLUMNS, STEPS[-1]))
+    columns = min(COLUMNS, max(FEWEST, 2 * math.sqrt(sum(counts.values()))))  # few values have no fine distribution
+    wide = (width for width in STEPS if width >= step and span / width <= columns)
+    width = next(wide, max(span / columns, STEPS[-1]))
     first = math.floor(lowest / width + 1e-6)
     heights = [0.0] * (math.floor(highest / width + 1e-6) - first + 1)
     for value, count in counts.items():

@@ -59,7 +59,7 @@ def test_a_cache_is_shown_by_figures_and_reconstructions(cache: Path) -> None:
         assert expected in page.text
     assert "Failures" not in page.text
     assert len(page.sources) == 2 * (8 + 2 + 2)
-    for title in ("The worst", "The best", "Taken from the whole run"):
+    for title in ("The worst", "The best", "A cross-section"):
         assert f" {title} " in page.text
 
 
@@ -75,7 +75,7 @@ def test_the_best_picture_leads_the_best(cache: Path) -> None:
     rows = [row for unit in range(reader.units) for row in reader.rows(unit)]
     best = max(rows, key=lambda row: row.psnr)
     text = page_of(cache).text
-    assert text[text.index("The best") :].index(best.image) < text.index("Taken from the whole run")
+    assert text[text.index("The best") :].index(best.image) < text.index("A cross-section")
     assert f"{best.image} PSNR {best.psnr:.1f} dB source 40 x 30" in text
 
 
