@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "cli.status",
     "verify": "cli.verify",
     "report": "cli.report",
+    "snippet": "cli.snippet",
     "scenes": "cli.scenes",
 }
 INTERRUPTED = 130

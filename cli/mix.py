@@ -80,6 +80,7 @@ size = click.option(
     "stylize mix cache stylized",
     "stylize mix cache stylized --styles dusk-cache --per-image 2 --seed 1",
     "stylize mix cache preview --limit 12 --strength 0.7 --size model",
+    "stylize mix cache shards --per-image 4 --format webdataset",
     "stylize mix cache baseline --styles dusk-cache --method fda --strength 0.5-1",
 )
 @click.argument("cache", metavar="CACHE")
@@ -116,7 +117,8 @@ size = click.option(
     type=click.Choice(options.FORMATS),
     default="tree",
     show_default=True,
-    help="How the dataset is written: in the folders and under the file names of its source.",
+    help="How the dataset is written: in the folders and under the file names of its source, or as shards that the "
+    "packages webdataset and datasets open.",
 )
 @options.seed
 @options.batch_size(8)

@@ -9,11 +9,12 @@ from typing import Any
 
 from pipelines.engines import make_engine
 from pipelines.events import Event, Note, ignore
-from pipelines.fingerprint import Fingerprint
+from pipelines.fingerprint import RUN, Fingerprint
 from pipelines.mixer import MixSpec
 from pipelines.mixextras import SHEET, copy_extras, write_sheet
 from pipelines.mixguard import RESERVE
 from pipelines.mixplan import PLAN, MixPlan
+from pipelines.mixshards import FOLDER, FORMATS, SHARD, TREE, Packing, label_columns
 from pipelines.mixwork import MixWorkSpec
 from pipelines.run import execute
 from pipelines.summary import Summary
@@ -21,7 +22,7 @@ from pipelines.transfer import TransferSpec
 from pipelines.units import WorkerSpec
 from pipelines.worklist import WorkList
 from stylize.cache import CacheReader
-from stylize.errors import ConfigurationError, NotFound
+from stylize.errors import BadInput, ConfigurationError, NotFound
 from stylize.guard import LEAST_SCORE
 from stylize.methods import METHODS, STYLIZATION, weights_sha256
 from stylize.models.bundle import check_precision, model_sha256
@@ -31,7 +32,6 @@ from stylize.storage import Storage
 from stylize.strength import Span, Strength, parse_strength, show_strength
 
 SIZES = ("source", "model")
-FORMATS = ("tree",)
 BATCH_SIZE = 8
 
 
@@ -98,7 +98,8 @@ def mix(
         min_content_score: copies whose content score (0..1, see `stylize.guard`) is lower are drawn again, with up to
             two other exemplars; if none does better, the best is kept and flagged. 0 is no guard.
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
-        format: "tree" writes the dataset's own folders and file names.
+        format: "tree" writes the dataset's own folders and file names; "webdataset" and "parquet" write the copies of
+            each unit, with labels and provenance, into a shard (see `pipelines.mixshards`), held in memory meanwhile.
         seed: start of all randomness.
         batch_size: pictures per pass of the model; halved when memory does not suffice.
         precision: what the model computes in: "fp32", or "bf16", which hardware with such units is faster at.
@@ -158,6 +159,10 @@ def mix(
         reserve=RESERVE if min_content_score else 0,
     )
     work, pool = wanted.build(contents, exemplars)
+    packing = None
+    if format != TREE:
+        columns = label_columns(contents.entries(), resized=size == "model")
+        packing = Packing(format=format, units=work.units, columns=columns)
     if per_image > pool - (exemplars is None):  # of the same dataset, one is the picture itself
         on_event(Note(text=f"{per_image} copies of each picture and {pool} exemplars: some copies will be alike"))
     fingerprint = Fingerprint(
@@ -178,6 +183,8 @@ def mix(
             "format": format,
             "seed": seed,
             "precision": check_precision(precision) if where else None,
+            # Under a name of its own, because `format` is also the version of run.json, which hides it in comparisons.
+            **({} if packing is None else {"packing": packing.format, "columns": packing.columns}),
         },
         weights=contents.info.model_sha256 if where else weights_sha256(method),
         inputs=work.sha256,
@@ -204,6 +211,7 @@ def mix(
         least_score=min_content_score,
         grain=grain,
         haze=haze,
+        packing=packing,
     )
     return execute(
         storage,
@@ -261,6 +269,9 @@ def _guarded(summary: Summary) -> list[str]:
 def owned(out: Storage) -> Iterator[str]:
     """Yield what a mix in `out` may have written without recording it, for `overwrite`."""
     yield SHEET
+    if _format_of(out) != TREE:
+        yield from (path for path in out.list(FOLDER) if SHARD.fullmatch(path))
+        return
     try:
         work = WorkList(out.read(PLAN))
     except NotFound:
@@ -269,6 +280,14 @@ def owned(out: Storage) -> Iterator[str]:
         for row in work.rows(unit):
             yield row["image"]
             yield from (label["path"] for label in row["labels"])
+
+
+def _format_of(out: Storage) -> str:
+    """Return the format of the run in `out`, which may be damaged."""
+    try:
+        return str(out.read_json(RUN)["configuration"]["format"])
+    except (BadInput, KeyError, TypeError):
+        return TREE
 
 
 def _spec(common: MixWorkSpec, fingerprint: Fingerprint, device: str | None) -> WorkerSpec:
@@ -356,4 +375,4 @@ def _check(*, per_image: int, size: str, format: str, batch_size: int, limit: in
     if size not in SIZES:
         raise ConfigurationError(f"size is {' or '.join(SIZES)}, not {size!r}")
     if format not in FORMATS:
-        raise ConfigurationError(f"format is {' or '.join(FORMATS)}, not {format!r}")
+        raise ConfigurationError(f"format is {', '.join(FORMATS)}, not {format!r}")

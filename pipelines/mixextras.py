@@ -14,6 +14,7 @@ from stylize import images
 from stylize.datasets.base import EXTRA_SUFFIXES
 from stylize.datasets.tree import RUN_FILES, is_visible
 from stylize.errors import BadInput
+from stylize.packed import inner
 from stylize.sheet import Cell, contact_sheet, evenly
 from stylize.storage import Storage
 
@@ -66,6 +67,6 @@ def _cells(row: Row, out: Storage, contents: Storage, exemplars: Storage) -> lis
         (out, row["image"]),
     )
     try:
-        return [Cell(picture=images.decode_rgb(storage.read(path)), caption=path) for storage, path in sources]
+        return [Cell(picture=images.decode_rgb(storage.read(path)), caption=inner(path)) for storage, path in sources]
     except BadInput:
         return []

@@ -17,10 +17,12 @@ from pipelines.flow import Cores, Crew, Stopwatch, io_threads
 from pipelines.mixfiles import present
 from pipelines.mixguard import Copy, tally, without_most_pictures
 from pipelines.mixplan import PLAN
+from pipelines.mixshards import IMAGE, Packing, Part, unpacked
 from pipelines.provenance import Row
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList
 from stylize import images
+from stylize.datasets.labels import label_kind
 from stylize.datasets.tree import is_image
 from stylize.errors import BadInput
 from stylize.export import encode_picture, resize_label
@@ -32,6 +34,14 @@ from stylize.storage import Storage
 
 class Original(Protocol):
     """What the cache has noted of a content picture's file."""
+
+    @property
+    def split(self) -> str:
+        """Its split."""
+
+    @property
+    def key(self) -> str:
+        """The beginning of its name that its labels share."""
 
     @property
     def image(self) -> str:
@@ -55,7 +65,8 @@ class MixWorkSpec:
     """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
 
     `exemplars` is the dataset that they are files of. Draws with a content score below `least_score` are refused; 0 is
-    no guard. `haze` and `grain` are how much of an exemplar's its copies take on.
+    no guard. `haze` and `grain` are how much of an exemplar's its copies take on. `packing` is None when the output
+    is a tree.
     """
 
     out: Storage
@@ -68,6 +79,7 @@ class MixWorkSpec:
     least_score: float
     grain: float
     haze: float
+    packing: Packing | None
 
     def ids(self, unit: Unit) -> Sequence[str]:
         """Return the content ids of a unit."""
@@ -76,10 +88,11 @@ class MixWorkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A content whose copies are in the output."""
+    """A content whose copies are in the output, or, for each row, the parts of one that is yet to be packed."""
 
     rows: Sequence[Row]
     files: Sequence[FileRecord]
+    parts: Sequence[Sequence[Part]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +101,13 @@ class WrittenCopy:
 
     row: Row
     files: Sequence[FileRecord]
+    parts: Sequence[Part] = ()
 
 
 def together(copies: Sequence[WrittenCopy]) -> Written:
     """Return a content whose copies are these."""
-    return Written(rows=[copy.row for copy in copies], files=[file for copy in copies for file in copy.files])
+    files = [file for copy in copies for file in copy.files]
+    return Written(rows=[copy.row for copy in copies], files=files, parts=[copy.parts for copy in copies])
 
 
 class MixWorker(ABC):
@@ -136,10 +151,13 @@ class MixWorker(ABC):
         out = self._common.out
         if unit.retry:
             commits.remove(out, unit.index)  # its provenance is about to change
-        rows = without_most_pictures([row for content in written for row in content.rows])
+        rows: list[Row] = [*without_most_pictures([row for content in written for row in content.rows])]
         files = [record for content in written for record in content.files]
         if rows:
             with watch("write"):
+                if self._common.packing:
+                    parts = [parts for content in written for parts in content.parts]
+                    rows, files = self._common.packing.publish(out, unit.index, list(zip(rows, parts, strict=True)))
                 files.append(commits.publish(out, provenance.path_of(unit.index), provenance.write_rows(rows)))
         commit = Commit(
             run=self._common.run,
@@ -160,6 +178,8 @@ class MixWorker(ABC):
             records = {record.path: record for record in commits.read(out, unit.index).files}
             path = provenance.path_of(unit.index)
             rows = provenance.read_rows(out.read(path)) if path in records else []
+            if self._common.packing:
+                return {content: _unpacked(out, copies) for content, copies in by_content(rows, "content")}
         return {
             content: Written(rows=copies, files=[records[p] for r in copies for p in (r["image"], *r["labels"])])
             for content, copies in by_content(rows, "content")
@@ -184,23 +204,43 @@ class MixWorker(ABC):
     ) -> WrittenCopy:
         """Write a settled copy where its plan row says, with its labels; `how` is what made it, for the provenance."""
         row, draw = copy.written_as, copy.best
-        picture, files = self._write(row, draw.picture_HWC, labels, watch)
+        with watch("encode"):
+            data = encode_picture(draw.picture_HWC, row["image"])
         height, width, _ = draw.picture_HWC.shape
         copy.release()
         asked = {"grain": self._common.grain, "haze": self._common.haze}
         made = {"height": height, "width": width, "shift": draw.shift, **asked, **copy.verdict()}
-        return WrittenCopy(row={**copy_row(row, original, picture, files), **how, **made}, files=[picture, *files])
+        files: list[FileRecord] = []
+        parts: list[Part] = []
+        if self._common.packing:
+            sha256 = hashlib.sha256(data).hexdigest()
+            parts = self._parts(row, self._common.packing.columns, original, data, labels)
+        else:
+            files = self._publish(row, data, labels, watch)
+            sha256 = files[0].sha256
+        return WrittenCopy(row={**copy_row(row, original, sha256), **how, **made}, files=files, parts=parts)
 
-    def _write(
-        self, row: Row, picture_HWC: Pixels, labels: Mapping[str, bytes], watch: Stopwatch
-    ) -> tuple[FileRecord, list[FileRecord]]:
-        out = self._common.out
-        with watch("encode"):
-            data = encode_picture(picture_HWC, row["image"])
+    def _publish(self, row: Row, data: bytes, labels: Mapping[str, bytes], watch: Stopwatch) -> list[FileRecord]:
+        """Write a picture and its labels into the tree."""
+        files = {row["image"]: data, **{label["path"]: labels[label["source"]] for label in row["labels"]}}
         with watch("write"):
-            picture = commits.publish(out, row["image"], data)
-            files = [commits.publish(out, label["path"], labels[label["source"]]) for label in row["labels"]]
-        return picture, files
+            return [commits.publish(self._common.out, path, content) for path, content in files.items()]
+
+    def _parts(
+        self, row: Row, columns: Mapping[str, str], original: Original, data: bytes, labels: Mapping[str, bytes]
+    ) -> list[Part]:
+        """Return what goes into a shard; it is in memory until its unit is done."""
+        parts = [Part(column=IMAGE, path=row["image"], data=data)]
+        for label in row["labels"]:
+            column = columns[label_kind(original, label["source"])]
+            parts.append(Part(column=column, path=label["path"], data=labels[label["source"]]))
+        return parts
+
+
+def _unpacked(out: Storage, rows: Sequence[Row]) -> Written:
+    """Return the copies of a content that an earlier session packed."""
+    copies = [unpacked(out, row) for row in rows]
+    return Written(rows=[row for row, _ in copies], files=(), parts=[parts for _, parts in copies])
 
 
 def by_content(rows: Sequence[Row], column: str) -> list[tuple[str, list[Row]]]:
@@ -239,14 +279,15 @@ def fitting(path: str, data: bytes, original: Original, size: tuple[int, int] | 
     return resized
 
 
-def copy_row(row: Row, original: Original, picture: FileRecord, labels: Sequence[FileRecord]) -> dict[str, Any]:
-    """Return what the provenance of a copy says whatever made it."""
+def copy_row(row: Row, original: Original, sha256: str) -> dict[str, Any]:
+    """Return what the provenance of a copy, whose picture has this hash, says whatever made it."""
     same = ("k", "exemplar", "exemplar_source", "exemplar_sha256", "strength", "seed")
     return {
         **{name: row[name] for name in same},
         "content": row["id"],
         "content_source": original.image,
-        "image": picture.path,
-        "labels": [label.path for label in labels],
-        "sha256": picture.sha256,
+        "split": original.split,
+        "image": row["image"],
+        "labels": [label["path"] for label in row["labels"]],
+        "sha256": sha256,
     }

@@ -22,13 +22,14 @@ REFUSED = pa.struct(
 )
 SCHEMA = pa.schema(
     [
-        ("image", pa.string()),  # of the output, like the labels
+        ("image", pa.string()),  # of the output, like the labels; in shards their addresses, see stylize.packed
         ("labels", pa.list_(pa.string())),
         ("sha256", pa.string()),  # of the written picture
         ("height", pa.int32()),
         ("width", pa.int32()),
         ("content", pa.string()),  # id in the cache
         ("content_source", pa.string()),  # its file, relative to its dataset
+        ("split", pa.string()),  # of the content
         ("k", pa.int32()),
         ("exemplar", pa.string()),
         ("exemplar_source", pa.string()),  # likewise

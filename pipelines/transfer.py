@@ -28,7 +28,7 @@ from stylize.guard import Reference
 from stylize.images import Pixels
 from stylize.methods import blend, load_method, weights_sha256
 
-_NOTED = ("id", "image", "source_sha256", "height", "width")
+_NOTED = ("id", "split", "key", "image", "source_sha256", "height", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,8 @@ class Noted:
     """What the cache has noted of a content picture's file."""
 
     id: str
+    split: str
+    key: str
     image: str
     source_sha256: str
     height: int

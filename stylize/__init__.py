@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stylize.models.convert import convert
     from stylize.models.encoder import Codes
     from stylize.models.generator import Generator
+    from stylize.readers import MixedDataset
+    from stylize.snippets import snippet
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,7 @@ _HOMES = {
     "Dataset": "stylize.datasets.base",
     "FatalError": "stylize.errors",
     "Generator": "stylize.models.generator",
+    "MixedDataset": "stylize.readers",
     "Sample": "stylize.datasets.base",
     "StylizeError": "stylize.errors",
     "TransientError": "stylize.errors",
@@ -55,6 +58,7 @@ _HOMES = {
     "proxy_build": "pipelines.proxy",
     "proxy_rank": "pipelines.proxyrank",
     "report": "pipelines.report",
+    "snippet": "stylize.snippets",
     "status": "pipelines.status",
     "train_encoder": "pipelines.training",
     "train_generator": "pipelines.training",
@@ -69,6 +73,7 @@ __all__ = [
     "Dataset",
     "FatalError",
     "Generator",
+    "MixedDataset",
     "Sample",
     "StylizeError",
     "TransientError",
@@ -87,6 +92,7 @@ __all__ = [
     "proxy_build",
     "proxy_rank",
     "report",
+    "snippet",
     "status",
     "train_encoder",
     "train_generator",

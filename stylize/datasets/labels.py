@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from stylize.datasets.tree import Sample, is_image, stem
+from stylize.datasets.tree import is_image, stem
 from stylize.packed import inner
 
 Verdict = Literal["colour", "train-ids", "label-ids", "binary", "instances", "ids", "data"]
@@ -27,7 +27,20 @@ EXPLANATIONS: dict[Verdict, str] = {
 }
 
 
-def label_kind(sample: Sample, path: str) -> str:
+class Named(Protocol):
+    """What the name of a sample's picture tells, of a `Sample` or of an entry of a cache."""
+
+    @property
+    def image(self) -> str: ...
+
+    @property
+    def split(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
+
+
+def label_kind(sample: Named, path: str) -> str:
     """Return what distinguishes a label file from the other labels of its sample: `gtFine_labelIds`, `annot`, `labels`.
 
     It is the part of the name after the key; where nothing follows, the folders that the image does not share.

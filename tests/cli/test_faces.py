@@ -28,6 +28,7 @@ FACES = {
     "train-generator": ("pipelines.training", "train_generator", {"on_event", "training"}),
     "demo": ("pipelines.demo", "demo", {"on_event"}),
     "report": ("pipelines.report", "report", set()),
+    "snippet": ("stylize.snippets", "snippet", set()),
     "convert": ("stylize.models.convert", "convert", set()),
     "doctor": ("stylize.datasets.doctor", "diagnose", {"progress"}),
 }
