@@ -85,9 +85,9 @@ class Stopwatch:
 
     @property
     def rate(self) -> float:
-        """Images per processor second, the first steps left out."""
-        (first, _), *others = ((int(images), seconds) for images, seconds in self.spent.items())
-        return (others[-1][0] - first) / sum(seconds for _, seconds in others)
+        """Images per processor second, without the first steps where there are others: they warm up."""
+        (first, seconds), *others = ((int(images), seconds) for images, seconds in self.spent.items())
+        return (others[-1][0] - first) / sum(s for _, s in others) if others else first / seconds
 
 
 @dataclass(frozen=True, kw_only=True)

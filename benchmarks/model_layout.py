@@ -59,7 +59,7 @@ ENCODERS: dict[str, EncoderConfig] = {"light": LIGHT, "paper": PAPER}
 SHAPES: tuple[tuple[str, tuple[int, int], Mapping[int, int]], ...] = (
     ("light", (96, 128), {1: 15, 4: 9, 8: 7}),
     ("light", (128, 160), {1: 15, 4: 9, 8: 7}),
-    ("paper", (256, 512), {1: 3, 4: 2, 8: 2}),
+    ("paper", (256, 512), {1: 3, 4: 1}),
 )
 PROFILED = {"light": 4, "paper": 1}  # batch sizes
 

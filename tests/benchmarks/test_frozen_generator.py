@@ -36,7 +36,10 @@ def test_steps_are_timed_and_evaluations_are_not(tmp_path: Path, monkeypatch: py
     clock = iter([0.0, 5.0, 7.0, 10.0, 100.0, 104.0])
     monkeypatch.setattr(study.time, "process_time", lambda: next(clock))
     watch = study.Stopwatch(tmp_path / "seconds.json")
-    for event in (note("read"), steps(10), steps(20), note("evaluated", images=20), steps(30)):
+    for event in (note("read"), steps(10)):
+        watch(event)
+    assert watch.rate == pytest.approx(10 / 2)
+    for event in (steps(20), note("evaluated", images=20), steps(30)):
         watch(event)
     assert watch.seconds == 2 + 3 + 4
     assert watch.rate == pytest.approx(20 / 7)  # without the first steps, which warm up
