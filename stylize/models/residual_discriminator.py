@@ -57,7 +57,8 @@ class EqualConv(nn.Module):
             x_BCHW = F.conv2d(x_BCHW, weight, padding=kernel // 2)
         if self.bias is None:
             return x_BCHW * gain
-        return F.leaky_relu(x_BCHW + self.bias.view(1, -1, 1, 1), LRELU_SLOPE) * (LRELU_GAIN * gain)
+        bias = self.bias.to(x_BCHW.dtype).view(1, -1, 1, 1)  # in half precision, sums would be in 32 bits otherwise
+        return F.leaky_relu(x_BCHW + bias, LRELU_SLOPE) * (LRELU_GAIN * gain)
 
 
 class ResidualBlock(nn.Module):

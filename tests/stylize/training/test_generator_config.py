@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stylize.errors import ConfigurationError
 from stylize.models.generator import GeneratorConfig
-from stylize.training.generator_config import LIGHT, PAPER, generator_for
+from stylize.training.generator_config import LIGHT, PAPER, GeneratorTraining, generator_for
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,29 @@ def test_sizes_that_cannot_be_doubled_to_are_refused(size: tuple[int, int]) -> N
 def test_classes_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="without classes"):
         LIGHT.with_(generator=GeneratorConfig(c_dim=3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ada_target": 1.0}, "target of augmentation 1.0 is not in"),
+        ({"ada_images": 0}, "at least 1"),
+        ({"frechet_pictures": 1}, "two pictures or more, or 0"),
+        ({"style_mixing": 1.5}, "not a share"),
+    ],
+)
+def test_nonsense_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        LIGHT.with_(**changes)
+
+
+def test_settings_that_came_later_stay_out_of_the_record_while_they_change_nothing() -> None:
+    later = {"ada_target", "ada_images", "precision", "frechet_pictures"}
+    assert not later & GeneratorTraining().as_dict().keys()
+    assert later - LIGHT.as_dict().keys() == {"precision"}
+    assert GeneratorTraining(precision="bf16").as_dict()["precision"] == "bf16"
+
+
+def test_both_presets_augment_and_measure() -> None:
+    assert LIGHT.ada_target == PAPER.ada_target == 0.6
+    assert LIGHT.frechet_pictures < PAPER.frechet_pictures

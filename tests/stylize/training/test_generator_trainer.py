@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stylize.models.generator import Generator
+from stylize.training.generator import sample_grid
 from stylize.training.generator_config import GeneratorTraining
 from stylize.training.generator_trainer import GeneratorTrainer
 from stylize.training.pictures import TrainingPictures, step_rng
@@ -32,13 +33,15 @@ def test_the_path_penalty_is_off_by_default(pictures: TrainingPictures, generato
 def test_a_loaded_state_repeats_the_trajectory(
     pictures: TrainingPictures, generator_training: GeneratorTraining
 ) -> None:
-    configured = generator_training.with_(path_length=2.0)
+    configured = generator_training.with_(path_length=2.0, ada_target=0.1, ada_images=40)
     trainer, resumed = make(pictures, configured), make(pictures, configured)
+    trainer.augment.p = 0.4
     for _ in range(3):
         trainer.train_step()
     resumed.load_state_dict(copy.deepcopy(trainer.state_dict()))
     torch.manual_seed(99)  # steps must not look at the global generator
     assert [resumed.train_step() for _ in range(3)] == [trainer.train_step() for _ in range(3)]
+    assert resumed.augment.p == trainer.augment.p != 0.4
     for name, tensor in trainer.average.state_dict().items():
         assert torch.equal(resumed.average.state_dict()[name], tensor), name
 
@@ -84,3 +87,43 @@ def test_the_discriminator_learns_to_tell_pictures(
     trainer.optimizer.param_groups[0]["lr"] = 0.0
     losses = [trainer.train_step()["discriminator"] for _ in range(20)]
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_checkpoints_from_before_augmentation_are_taken(
+    pictures: TrainingPictures, generator_training: GeneratorTraining
+) -> None:
+    trainer, resumed = make(pictures, generator_training), make(pictures, generator_training)
+    trainer.train_step()
+    state = copy.deepcopy(trainer.state_dict())
+    del state["augmentation"], state["scalers"]
+    resumed.load_state_dict(state)
+    assert resumed.train_step() == trainer.train_step()
+
+
+def test_augmentation_at_probability_0_changes_nothing(
+    pictures: TrainingPictures, generator_training: GeneratorTraining
+) -> None:
+    off = make(pictures, generator_training)
+    on = make(pictures, generator_training.with_(ada_target=0.9, ada_images=10**9))
+    for _ in range(2):
+        with_it, without = on.train_step(), off.train_step()
+        assert {name: with_it[name] for name in without} == without
+        assert with_it.keys() - without.keys() == {"real_sign", "augmentation"}
+
+
+def test_the_discriminator_sees_nothing_unchanged_and_nothing_else_is_changed(
+    pictures: TrainingPictures, generator_training: GeneratorTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make(pictures, generator_training.with_(ada_target=0.6, path_length=2.0))
+    trainer.augment.p = 0.5
+    seen: list[torch.Tensor] = []
+    trainer.discriminator.register_forward_pre_hook(lambda module, args: seen.append(args[0].detach()))
+    monkeypatch.setattr(type(trainer.augment), "__call__", lambda self, images, *more: images * 0 + 7)
+    before = sample_grid(trainer.average, 0)
+    trainer.optimizer.param_groups[0]["lr"] = 0.0
+    noise = [b.clone() for b in trainer.average.buffers()]
+    trainer.train_step()
+    assert len(seen) == 3, "made for the generator, made and real for the discriminator"
+    assert all((images == 7).all() for images in seen)
+    trainer.average.mapping.w_avg.copy_(noise[0])
+    assert (sample_grid(trainer.average, 0) == before).all(), "samples are drawn as they are"
