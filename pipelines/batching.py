@@ -6,12 +6,13 @@ import ctypes
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 
-from pipelines.flow import Cores, Crew, Stopwatch, cores
+from pipelines.crew import Crew
+from pipelines.flow import Stopwatch, cores
 from stylize.errors import FatalError
 from stylize.models import transfer
 
@@ -29,38 +30,37 @@ class Batching:
 
     On a CPU each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
     last bits of its sums, depend on the number of threads: a shard would differ from one machine to the next. Cores are
-    kept busy by several batches in hand, `crew` being the threads for these, and by several units in flight. A unit
-    that has as many in hand as there are threads keeps them all until its last batches: so units end one by one. Beside
-    a GPU too, PyTorch has one thread per thread of ours: colour maps are fitted on several of these at once. `close`
-    gives the process its number of threads back.
+    kept busy by several batches in hand, `ahead` of each unit, and by several units in flight. A unit that has as many
+    in hand as there are cores keeps them all until its last batches: so units end one by one. Beside a GPU too, PyTorch
+    has one thread per thread of ours: colour maps are fitted on several of these at once.
+
+    `passes` are the threads to hand batches to: the worker's own `crew`, or others that wait for a GPU. `close` ends
+    the latter and gives the process its number of threads back.
     """
 
-    def __init__(self, size: int, device: torch.device) -> None:
+    def __init__(self, size: int, device: torch.device, crew: Crew) -> None:
         self.size = size
         self._device = device
         on_cpu = device.type == "cpu"
         if on_cpu:
             keep_freed_memory()
-        self.cores = Cores(cores())
+        self.ahead = cores() if on_cpu else 1 + PASSES_BESIDE
         self._gate = None if on_cpu else threading.BoundedSemaphore(2)
-        self.crew = Crew(cores() if on_cpu else 1 + PASSES_BESIDE, "pass", self.cores)
+        self._waiting = None if on_cpu else Crew(self.ahead, self.ahead, "pass")
+        self.passes = self._waiting or crew
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
 
     def close(self) -> None:
-        """End the threads, and let PyTorch use as many as before."""
-        self.crew.shutdown()
+        """End the threads that wait for a GPU, and let PyTorch use as many as before."""
+        if self._waiting is not None:
+            self._waiting.shutdown()
         torch.set_num_threads(self._threads)
 
     @contextmanager
     def passing(self, watch: Stopwatch) -> Iterator[None]:
-        """Hold what a pass computes on, and count its time: a core, or a GPU, for which a thread gives up its core."""
-        if self._gate is None:
-            with watch("model"):
-                yield
-            return
-        self.cores.leave()
-        with self._gate, watch("model", computes=False):
+        """Hold what a pass computes on, a core or a GPU, and count its time."""
+        with self._gate or nullcontext(), watch("model", computes=self._gate is None):
             yield
 
     def __call__(self, function: Callable[..., tuple[Tensor, ...]], *batch: Tensor) -> tuple[Tensor, ...]:

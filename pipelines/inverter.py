@@ -14,7 +14,8 @@ from torch import Tensor
 from pipelines import commits, figures
 from pipelines.batching import Batching
 from pipelines.commits import Commit
-from pipelines.flow import AHEAD, LOAD, PASS, Crew, Stopwatch, io_threads, prefetch
+from pipelines.crew import LOAD, PASS
+from pipelines.flow import AHEAD, Stopwatch, make_crew, prefetch
 from pipelines.intake import Picture, load_picture
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList, chunks
@@ -83,8 +84,8 @@ class Inverter:
         if self._bundle.sha256 != spec.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or use another cache")
         self._work = WorkList(spec.cache.read(INPUTS))
-        self._batching = Batching(spec.batch_size, self._bundle.device)
-        self._crew = Crew(spec.io_threads or io_threads(), "decode", self._batching.cores)
+        self._crew = make_crew(spec.io_threads)
+        self._batching = Batching(spec.batch_size, self._bundle.device, self._crew)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -93,7 +94,7 @@ class Inverter:
 
     def run(self, unit: Unit) -> Outcome:
         """Make a shard and its commit record; with `unit.retry` only the rows that failed before."""
-        watch, begun = Stopwatch(self._batching.cores), time.time()
+        watch, begun = Stopwatch(self._crew), time.time()
         inputs = self._work.rows(unit.index)
         kept = self._kept(unit, watch) if unit.retry else {}
         made, failures = self._make(inputs, kept, watch)
@@ -135,8 +136,8 @@ class Inverter:
         # Several batches in hand: while one is packed the next one is in the model, which never waits for it.
         loaded = prefetch(self._crew.turn(LOAD), load, inputs, ahead=AHEAD * self.spec.batch_size)
         batches = chunks(loaded, self.spec.batch_size)
-        crew = self._batching.crew
-        for items in prefetch(crew.turn(PASS), make, batches, ahead=crew.size):
+        passes = self._batching.passes.turn(PASS)
+        for items in prefetch(passes, make, batches, ahead=self._batching.ahead):
             for item in items:
                 if isinstance(item, Failure):
                     failures.append(item)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from pipelines.batching import Batching
-from pipelines.flow import AHEAD, FINISH, LOAD, PASS, Stopwatch, Turn, prefetch
+from pipelines.crew import FINISH, LOAD, PASS, Turn
+from pipelines.flow import AHEAD, Stopwatch, prefetch
 from pipelines.mixguard import Copy, Draw, reference
 from pipelines.mixwork import (
     MixWorker,
@@ -114,14 +115,14 @@ class Mixer(MixWorker):
     """
 
     def __init__(self, spec: MixSpec) -> None:
-        bundle = load_bundle(
-            spec.model, device=spec.device, storage_options=spec.storage_options, precision=spec.precision
-        )
-        batching = Batching(spec.batch_size, bundle.device)
-        super().__init__(spec, batching.cores)
-        self.spec, self._bundle, self._batching = spec, bundle, batching
+        super().__init__(spec)
+        self.spec = spec
         self._cache = CacheReader(spec.cache)
         self._styles = CacheReader(spec.styles) if spec.styles else self._cache
+        self._bundle = load_bundle(
+            spec.model, device=spec.device, storage_options=spec.storage_options, precision=spec.precision
+        )
+        self._batching = Batching(spec.batch_size, self._bundle.device, self._crew)
         if self._bundle.sha256 != self._cache.info.model_sha256:
             raise FatalError(f"{spec.model} changed since the run began: bring the file back or invert again with it")
 
@@ -149,8 +150,8 @@ class Mixer(MixWorker):
 
         turn, size = self._crew.turn(FINISH), self.spec.batch_size
         loaded = prefetch(self._crew.turn(LOAD), load, groups, ahead=AHEAD * size)
-        crew = self._batching.crew
-        batches = prefetch(crew.turn(PASS), synthesise, chunks(loaded, size), ahead=crew.size)
+        passes = self._batching.passes.turn(PASS)
+        batches = prefetch(passes, synthesise, chunks(loaded, size), ahead=self._batching.ahead)
         refused: list[Making] = []
         for item in prefetch(turn, finish, chain.from_iterable(batches), ahead=size):
             if isinstance(item, Failure):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from pipelines import commits, figures, provenance
 from pipelines.commits import Commit, FileRecord
 from pipelines.exemplarpictures import ExemplarPictures
-from pipelines.flow import Cores, Crew, Stopwatch, io_threads
+from pipelines.flow import Stopwatch, make_crew
 from pipelines.mixfiles import present
 from pipelines.mixguard import Copy, tally, without_most_pictures
 from pipelines.mixplan import PLAN
@@ -113,12 +113,10 @@ def together(copies: Sequence[WrittenCopy]) -> Written:
 class MixWorker(ABC):
     """Makes the pictures of a unit; `pictures` is what differs between the methods."""
 
-    def __init__(self, spec: MixWorkSpec, shared: Cores) -> None:
+    def __init__(self, spec: MixWorkSpec) -> None:
         self._common = spec
-        self._cores = shared  # by all stages that compute
         self._work = WorkList(spec.out.read(PLAN))
-        self._threads = spec.io_threads or io_threads()
-        self._crew = Crew(self._threads, "mix", shared)
+        self._crew = make_crew(spec.io_threads)
         self._exemplars = ExemplarPictures(spec.exemplars)
 
     @abstractmethod
@@ -133,7 +131,7 @@ class MixWorker(ABC):
 
     def run(self, unit: Unit) -> Outcome:
         """Make the pictures of a unit, its provenance and its commit record; with `unit.retry` only what failed."""
-        watch, begun = Stopwatch(self._cores), time.time()
+        watch, begun = Stopwatch(self._crew), time.time()
         groups = [rows for _, rows in by_content(self._work.rows(unit.index), "id")]
         made = self._kept(unit, watch) if unit.retry else {}
         failures = []

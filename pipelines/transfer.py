@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.flow import FINISH, Cores, Stopwatch, cores, prefetch
+from pipelines.crew import FINISH
+from pipelines.flow import Stopwatch, prefetch
 from pipelines.mixguard import Copy, Draw, reference
 from pipelines.mixwork import (
     MixWorker,
@@ -59,7 +60,7 @@ class Transferer(MixWorker):
     """Gives each content the style of its exemplars by a function of the two pictures."""
 
     def __init__(self, spec: TransferSpec) -> None:
-        super().__init__(spec, Cores(cores()))
+        super().__init__(spec)
         self.spec = spec
         self._cache = CacheReader(spec.cache)
         self._styles = CacheReader(spec.styles) if spec.styles else self._cache
@@ -80,7 +81,7 @@ class Transferer(MixWorker):
                 return Failure(id=rows[0]["id"], kind="bad-input", reason=error.reason)
 
         wanted = [rows for rows in groups if rows[0]["id"] not in kept]
-        return prefetch(self._crew.turn(FINISH), make, wanted, ahead=self._threads)
+        return prefetch(self._crew.turn(FINISH), make, wanted, ahead=self._crew.size)
 
     def _make(self, rows: Sequence[Row], noted: Noted, watch: Stopwatch) -> Written:
         """Read a content, and write its copies with their labels."""

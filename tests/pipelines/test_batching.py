@@ -11,13 +11,21 @@ import torch
 from torch import Tensor
 
 from pipelines.batching import Batching, keep_freed_memory
-from pipelines.flow import PASS, Stopwatch, cores
+from pipelines.crew import PASS, Crew
+from pipelines.flow import Stopwatch
 from stylize.errors import FatalError
 
 
 @pytest.fixture
-def batching() -> Iterator[Batching]:
-    made = Batching(8, torch.device("cpu"))
+def crew() -> Iterator[Crew]:
+    made = Crew(2, 2, "work")
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def batching(crew: Crew) -> Iterator[Batching]:
+    made = Batching(8, torch.device("cpu"), crew)
     yield made
     made.close()
 
@@ -68,11 +76,11 @@ def test_other_errors_pass_through(batching: Batching) -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_passes_and_colour_maps_have_one_thread_each_until_closed(device: str) -> None:
+def test_passes_and_colour_maps_have_one_thread_each_until_closed(device: str, crew: Crew) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        batching = Batching(4, torch.device(device))
+        batching = Batching(4, torch.device(device), crew)
         assert torch.get_num_threads() == 1
         batching.close()
         assert torch.get_num_threads() == 2
@@ -80,35 +88,33 @@ def test_passes_and_colour_maps_have_one_thread_each_until_closed(device: str) -
         torch.set_num_threads(before)
 
 
-def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way_and_none_holds_a_core() -> None:
-    batching, watch = Batching(4, torch.device("cuda")), Stopwatch()
-    under_way, end, ended = threading.Semaphore(0), threading.Event(), []
+def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way_and_none_holds_a_core(crew: Crew) -> None:
+    batching, watch = Batching(4, torch.device("cuda"), crew), Stopwatch(crew)
+    under_way, end = threading.Semaphore(0), threading.Event()
 
-    def make_pass(number: int) -> None:
+    def make_pass(_: int) -> bool:
         with batching.passing(watch):
             under_way.release()
-            ended.append((number, end.wait(5)))
+            return end.wait(5)
 
-    turn = batching.crew.turn(PASS)
+    turn = batching.passes.turn(PASS)
     passes = [turn.submit(make_pass, number) for number in range(3)]
     assert under_way.acquire(timeout=5)
     assert under_way.acquire(timeout=5)
     assert not under_way.acquire(timeout=0.02)
-    for _ in range(cores()):
-        batching.cores.take()
-        batching.cores.done()
+    assert crew._free == 2
     end.set()
-    assert [one.result(5) for one in passes] == [None] * 3
-    assert sorted(ended) == [(0, True), (1, True), (2, True)]
+    assert [one.result(5) for one in passes] == [True] * 3
     assert set(watch.seconds) == {"model"}
     batching.close()
 
 
-def test_on_a_cpu_a_pass_holds_a_core() -> None:
-    batching = Batching(4, torch.device("cpu"))
-    with batching.passing(Stopwatch(batching.cores)):
-        assert batching.cores._free == cores() - 1
-    assert batching.cores._free == cores()
+def test_on_a_cpu_passes_are_calls_like_others_and_hold_a_core(crew: Crew) -> None:
+    batching = Batching(4, torch.device("cpu"), crew)
+    assert batching.passes is crew
+    with batching.passing(Stopwatch(crew)):
+        assert crew._free == 1
+    assert crew._free == 2
     batching.close()
 
 
