@@ -15,7 +15,7 @@ from stylize.datasets.base import EXTRA_SUFFIXES
 from stylize.datasets.tree import RUN_FILES, is_visible
 from stylize.errors import BadInput
 from stylize.packed import inner
-from stylize.sheet import Cell, contact_sheet, evenly
+from stylize.sheet import Cell, contact_sheet, evenly, fit_row
 from stylize.storage import Storage
 
 SHEET = "sheet.png"
@@ -67,6 +67,8 @@ def _cells(row: Row, out: Storage, contents: Storage, exemplars: Storage) -> lis
         (out, row["image"]),
     )
     try:
-        return [Cell(picture=images.decode_rgb(storage.read(path)), caption=inner(path)) for storage, path in sources]
+        return fit_row(
+            [Cell(picture=images.decode_rgb(storage.read(path)), caption=inner(path)) for storage, path in sources]
+        )
     except BadInput:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -30,8 +30,8 @@ def contact_sheet(titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, widt
     The first picture of a row is brought to that width and sets the row's height; the others are fitted into the same
     frame, aspect kept. Captions too long for their cell lose their middle.
     """
-    heights = [_height(row[0].picture, width) for row in rows]
-    scaled = [[_fitted(cell.picture, width, height) for cell in row] for row, height in zip(rows, heights, strict=True)]
+    rows = [fit_row(row, width=width) for row in rows]
+    heights = [row[0].picture.shape[0] for row in rows]
     columns = len(titles)
     size = (
         2 * MARGIN + columns * width + (columns - 1) * GAP,
@@ -43,13 +43,19 @@ def contact_sheet(titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, widt
     for left, title in zip(lefts, titles, strict=True):
         draw.text((left, MARGIN + 12), title, INK, _font(TITLE_SIZE), anchor="ls")
     top = MARGIN + LINE + GAP // 2
-    for cells, pictures, height in zip(rows, scaled, heights, strict=True):
-        for left, cell, picture in zip(lefts, cells, pictures, strict=True):
-            sheet.paste(picture, (left, top + (height - picture.height) // 2))
+    for cells, height in zip(rows, heights, strict=True):
+        for left, cell in zip(lefts, cells, strict=True):
+            sheet.paste(Image.fromarray(cell.picture), (left, top + (height - cell.picture.shape[0]) // 2))
             baseline = (left, top + height + LINE - 4)
             draw.text(baseline, _shortened(cell.caption, width), FAINT, _font(CAPTION_SIZE), anchor="ls")
         top += height + LINE + GAP
     return np.asarray(sheet)
+
+
+def fit_row(cells: Sequence[Cell], *, width: int = 320) -> list[Cell]:
+    """Return the cells of a row with pictures of the size that they have on the sheet: what threads can do before."""
+    height = _height(cells[0].picture, width)
+    return [replace(cell, picture=np.asarray(_fitted(cell.picture, width, height))) for cell in cells]
 
 
 def evenly(count: int, wanted: int) -> list[int]:
