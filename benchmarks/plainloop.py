@@ -1,15 +1,21 @@
 """What the pipeline is measured against: the same decode, model, colour map and encode in memory, and nothing else.
 
-No storage, no work list, no records, no checks of labels, no shards. Each core has a batch of its own, on one thread of
-PyTorch, as in the pipeline: as fast as the same libraries get in one process.
+No storage, no work list, no records, no checks of labels, no shards. Both loops have a thread per core:
+
+- `by_stage` is what one writes by hand: batch after batch, and in it stage after stage, each on all cores (PyTorch on
+  its own threads, the rest picture by picture). A stage waits for the slowest picture of the one before.
+- `by_core` gives each core batches of its own, on one thread of PyTorch: no stage ever waits, as fast as the same
+  libraries get in one process. A pipeline in which nothing waits either comes out behind it by what it does besides.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +29,8 @@ from stylize.models.bundle import Bundle, load_bundle
 from stylize.render import recolour, render_clipped
 
 CORES = os.cpu_count() or 1
-Task = Callable[["Loop", Sequence[int]], None]
+Each = Callable[..., Iterable[Any]]  # `map`, or that of a pool
+Task = Callable[["Loop", Sequence[int], Each], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,45 +52,68 @@ class Loop:
         self.inverted: dict[int, Inverted] = {}
         self.written = 0
 
-    def run(self, task: Task) -> None:
+    def by_core(self, task: Task) -> None:
         """Do all pictures, a batch per core at once."""
-        torch.set_num_threads(1)
-        self.bundle = load_bundle(self.model, device="cpu")  # as the pipeline does in each run
+        self._begin(1)
         with ThreadPoolExecutor(CORES) as pool:
-            list(pool.map(lambda part: task(self, part), self._batches()))
+            list(pool.map(lambda part: task(self, part, map), self._batches()))
+
+    def by_stage(self, task: Task) -> None:
+        """Do all pictures, batch after batch, each stage on all cores."""
+        with ThreadPoolExecutor(CORES, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(time.sleep, [0.01] * CORES))  # so that all threads are there
+            self._begin(CORES)
+            for part in self._batches():
+                task(self, part, pool.map)
+
+    def _begin(self, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self.bundle = load_bundle(self.model, device="cpu")  # as the pipeline does in each run
 
     def _batches(self) -> Iterator[range]:
         return (range(i, min(i + self.batch, len(self.files))) for i in range(0, len(self.files), self.batch))
 
 
-def invert(loop: Loop, part: Sequence[int]) -> None:
+def invert(loop: Loop, part: Sequence[int], each: Each) -> None:
     """Invert pictures, and measure the reconstruction before and after packing."""
     bundle = loop.bundle
-    frames = [images.to_model(images.decode_rgb(loop.files[i]), bundle.height, bundle.width) for i in part]
-    images_BCHW = torch.from_numpy(np.stack(frames))
+
+    def load(i: int) -> Floats:
+        return images.to_model(images.decode_rgb(loop.files[i]), bundle.height, bundle.width)
+
+    images_BCHW = torch.from_numpy(np.stack(list(each(load, part))))
     codes = bundle.invert(images_BCHW)
     psnr(bundle.render(codes.ws_BLD, codes.noise).clamp(-1, 1), images_BCHW)
-    packed = [[encode_noise(noise_BCHW[place].numpy()) for noise_BCHW in codes.noise] for place in range(len(part))]
-    restored = [_restore(bundle, packed, index) for index in range(2)]
+
+    def pack(place: int) -> list[tuple[bytes, Floats]]:
+        return [encode_noise(noise_BCHW[place].numpy()) for noise_BCHW in codes.noise]
+
+    packed = list(each(pack, range(len(part))))
+    restored = _restored(bundle, packed, each)
     psnr(bundle.render(codes.ws_BLD, restored).clamp(-1, 1), images_BCHW)
     for place, i in enumerate(part):
         loop.inverted[i] = Inverted(codes_LD=codes.ws_BLD[place].numpy(), noise=packed[place])
 
 
-def mix(loop: Loop, part: Sequence[int]) -> None:
+def mix(loop: Loop, part: Sequence[int], each: Each) -> None:
     """Recolour pictures, each with the style of the next one, and encode them as PNG."""
     bundle, own = loop.bundle, [loop.inverted[i] for i in part]
-    noise = [_restore(bundle, [item.noise for item in own], index) for index in range(2)]
+    noise = _restored(bundle, [item.noise for item in own], each)
     ws_BLD = torch.from_numpy(np.stack([item.codes_LD for item in own]))
     others = [loop.inverted[(i + 1) % len(loop.files)] for i in part]
     base_BCHW = render_clipped(bundle, ws_BLD, noise)
     styled_BCHW = render_clipped(bundle, torch.from_numpy(np.stack([item.codes_LD for item in others])), noise)
-    for place, i in enumerate(part):
-        source_HWC = images.decode_rgb(loop.files[i])
+
+    def finish(place: int) -> int:
+        source_HWC = images.decode_rgb(loop.files[part[place]])
         picture_HWC = recolour(source_HWC, base_BCHW[place], styled_BCHW[place])
-        loop.written += len(encode_picture(picture_HWC, "a.png"))
+        return len(encode_picture(picture_HWC, "a.png"))
+
+    loop.written += sum(each(finish, range(len(part))))
 
 
-def _restore(bundle: Bundle, packed: Sequence[list[tuple[bytes, Floats]]], index: int) -> Tensor:
-    shape = bundle.noise_shapes[index]
-    return torch.from_numpy(np.stack([decode_noise(*item[index], shape) for item in packed]))
+def _restored(bundle: Bundle, packed: Sequence[list[tuple[bytes, Floats]]], each: Each) -> list[Tensor]:
+    def restore(item: list[tuple[bytes, Floats]]) -> list[Floats]:
+        return [decode_noise(*blobs, shape) for blobs, shape in zip(item, bundle.noise_shapes, strict=True)]
+
+    return [torch.from_numpy(np.stack(maps)) for maps in zip(*each(restore, packed), strict=True)]
