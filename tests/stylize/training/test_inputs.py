@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from stylize.errors import ConfigurationError
-from stylize.training.inputs import find_inputs
+from stylize.storage import Storage
+from stylize.training.inputs import find_inputs, picture_folder
 
 
 @pytest.fixture
@@ -44,3 +45,10 @@ def test_further_datasets_are_trained_on_whole(data: str, tmp_path: Path, write_
         inputs.extra[0].storage.url
     ] * 3
     assert inputs.sha256 != find_inputs(data, holdout="frame000", limit=2).sha256
+
+
+def test_decoded_pictures_lie_beside_a_run_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert picture_folder(Storage(tmp_path / "run"), None) == tmp_path / "run" / "pictures"
+    assert picture_folder(Storage("memory://run"), None) == tmp_path / "cache" / "stylize" / "pictures"
+    assert picture_folder(Storage("memory://run"), tmp_path / "kept") == tmp_path / "kept"
