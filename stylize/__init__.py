@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pipelines.evaluate_reconstruction import evaluate_reconstruction
     from pipelines.evaluate_segmentation import evaluate_segmentation
     from pipelines.evaluate_stylization import evaluate_stylization
+    from pipelines.inspect import inspect
     from pipelines.invert import invert
     from pipelines.mix import mix
     from pipelines.proxy import proxy_build
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from stylize.models.encoder import Codes
     from stylize.models.generator import Generator
     from stylize.readers import MixedDataset
+    from stylize.relit import relight
     from stylize.snippets import snippet
 
 __version__ = "0.1.0"
@@ -50,6 +52,7 @@ _HOMES = {
     "evaluate_reconstruction": "pipelines.evaluate_reconstruction",
     "evaluate_segmentation": "pipelines.evaluate_segmentation",
     "evaluate_stylization": "pipelines.evaluate_stylization",
+    "inspect": "pipelines.inspect",
     "invert": "pipelines.invert",
     "load_bundle": "stylize.models.bundle",
     "load_generator": "stylize.models.bundle",
@@ -57,6 +60,7 @@ _HOMES = {
     "open_dataset": "stylize.datasets.base",
     "proxy_build": "pipelines.proxy",
     "proxy_rank": "pipelines.proxyrank",
+    "relight": "stylize.relit",
     "report": "pipelines.report",
     "snippet": "stylize.snippets",
     "status": "pipelines.status",
@@ -84,6 +88,7 @@ __all__ = [
     "evaluate_reconstruction",
     "evaluate_segmentation",
     "evaluate_stylization",
+    "inspect",
     "invert",
     "load_bundle",
     "load_generator",
@@ -91,6 +96,7 @@ __all__ = [
     "open_dataset",
     "proxy_build",
     "proxy_rank",
+    "relight",
     "report",
     "snippet",
     "status",

@@ -28,6 +28,7 @@ PUBLIC = [
     "evaluate_reconstruction",
     "evaluate_segmentation",
     "evaluate_stylization",
+    "inspect",
     "invert",
     "load_bundle",
     "load_generator",

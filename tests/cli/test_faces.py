@@ -28,8 +28,10 @@ FACES = {
     "train-generator": ("pipelines.training", "train_generator", {"on_event", "training"}),
     "demo": ("pipelines.demo", "demo", {"on_event"}),
     "report": ("pipelines.report", "report", set()),
+    "inspect": ("pipelines.inspect", "inspect", set()),
     "snippet": ("stylize.snippets", "snippet", set()),
     "convert": ("stylize.models.convert", "convert", set()),
+    "relight": ("stylize.relit", "relight", {"progress"}),
     "doctor": ("stylize.datasets.doctor", "diagnose", {"progress"}),
 }
 # Arguments of another name or kind on the command line.

@@ -125,8 +125,8 @@ def test_pictures_however_large_and_noisy_keep_to_the_limit(tmp_path: Path, tiny
     options: dict[str, Any] = {"per_image": 2, "min_content_score": 0.999, "device": "cpu"}
     mix(tmp_path / "cache", tmp_path / "out", **options)
     made = Path(report(tmp_path / "out")).read_bytes()
-    assert len(Page(made).sources) > 40
-    assert 2_500_000 < len(made) < LIMIT
+    assert len(Page(made).sources) >= 40
+    assert 1_500_000 < len(made) < LIMIT
 
 
 def test_rows_are_read_as_they_are(stylized: Path) -> None:
