@@ -2,8 +2,8 @@
 
 No storage, no work list, no records, no checks of labels, no shards. Both loops have a thread per core:
 
-- `by_stage` is what one writes by hand: batch after batch, and in it stage after stage, each on all cores (PyTorch on
-  its own threads, the rest picture by picture). A stage waits for the slowest picture of the one before.
+- `by_stage` is what one writes by hand: batch after batch, and in it stage after stage, each on all cores (the model a
+  part of the batch per core, the rest picture by picture). A stage waits for the slowest of the one before.
 - `by_core` gives each core batches of its own, on one thread of PyTorch: no stage ever waits, as fast as the same
   libraries get in one process. A pipeline in which nothing waits either comes out behind it by what it does besides.
 """
@@ -11,7 +11,6 @@ No storage, no work list, no records, no checks of labels, no shards. Both loops
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,23 +50,31 @@ class Loop:
         self.bundle: Bundle = load_bundle(model, device="cpu")
         self.inverted: dict[int, Inverted] = {}
         self.written = 0
+        self.parts = 1
 
     def by_core(self, task: Task) -> None:
         """Do all pictures, a batch per core at once."""
-        self._begin(1)
+        self._begin(parts=1)
         with ThreadPoolExecutor(CORES) as pool:
             list(pool.map(lambda part: task(self, part, map), self._batches()))
 
     def by_stage(self, task: Task) -> None:
         """Do all pictures, batch after batch, each stage on all cores."""
-        with ThreadPoolExecutor(CORES, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            list(pool.map(time.sleep, [0.01] * CORES))  # so that all threads are there
-            self._begin(CORES)
+        self._begin(parts=CORES)
+        with ThreadPoolExecutor(CORES) as pool:
             for part in self._batches():
                 task(self, part, pool.map)
 
-    def _begin(self, threads: int) -> None:
-        torch.set_num_threads(threads)
+    def spread(self, each: Each, function: Callable[..., Sequence[Tensor]], *batch: Tensor) -> list[Tensor]:
+        """Return what a function makes of a batch, done in as many parts as the loop has cores for one."""
+        if self.parts == 1:
+            return list(function(*batch))
+        parts = zip(*(tensor.chunk(self.parts) for tensor in batch), strict=True)
+        return [torch.cat(pieces) for pieces in zip(*each(lambda part: function(*part), parts), strict=True)]
+
+    def _begin(self, *, parts: int) -> None:
+        torch.set_num_threads(1)
+        self.parts = parts
         self.bundle = load_bundle(self.model, device="cpu")  # as the pipeline does in each run
 
     def _batches(self) -> Iterator[range]:
@@ -81,18 +88,22 @@ def invert(loop: Loop, part: Sequence[int], each: Each) -> None:
     def load(i: int) -> Floats:
         return images.to_model(images.decode_rgb(loop.files[i]), bundle.height, bundle.width)
 
-    images_BCHW = torch.from_numpy(np.stack(list(each(load, part))))
-    codes = bundle.invert(images_BCHW)
-    psnr(bundle.render(codes.ws_BLD, codes.noise).clamp(-1, 1), images_BCHW)
+    def quality(images_BCHW: Tensor, ws_BLD: Tensor, *noise: Tensor) -> tuple[Tensor]:
+        return (psnr(bundle.render(ws_BLD, noise).clamp(-1, 1), images_BCHW),)
+
+    def encode(images_BCHW: Tensor) -> tuple[Tensor, ...]:
+        codes = bundle.invert(images_BCHW)
+        return codes.ws_BLD, *codes.noise, *quality(images_BCHW, codes.ws_BLD, *codes.noise)
 
     def pack(place: int) -> list[tuple[bytes, Floats]]:
-        return [encode_noise(noise_BCHW[place].numpy()) for noise_BCHW in codes.noise]
+        return [encode_noise(noise_BCHW[place].numpy()) for noise_BCHW in noise]
 
+    images_BCHW = torch.from_numpy(np.stack(list(each(load, part))))
+    ws_BLD, *noise, _ = loop.spread(each, encode, images_BCHW)
     packed = list(each(pack, range(len(part))))
-    restored = _restored(bundle, packed, each)
-    psnr(bundle.render(codes.ws_BLD, restored).clamp(-1, 1), images_BCHW)
+    loop.spread(each, quality, images_BCHW, ws_BLD, *_restored(bundle, packed, each))
     for place, i in enumerate(part):
-        loop.inverted[i] = Inverted(codes_LD=codes.ws_BLD[place].numpy(), noise=packed[place])
+        loop.inverted[i] = Inverted(codes_LD=ws_BLD[place].numpy(), noise=packed[place])
 
 
 def mix(loop: Loop, part: Sequence[int], each: Each) -> None:
@@ -101,8 +112,12 @@ def mix(loop: Loop, part: Sequence[int], each: Each) -> None:
     noise = _restored(bundle, [item.noise for item in own], each)
     ws_BLD = torch.from_numpy(np.stack([item.codes_LD for item in own]))
     others = [loop.inverted[(i + 1) % len(loop.files)] for i in part]
-    base_BCHW = render_clipped(bundle, ws_BLD, noise)
-    styled_BCHW = render_clipped(bundle, torch.from_numpy(np.stack([item.codes_LD for item in others])), noise)
+    others_BLD = torch.from_numpy(np.stack([item.codes_LD for item in others]))
+
+    def render(own_BLD: Tensor, others_BLD: Tensor, *noise: Tensor) -> tuple[Tensor, Tensor]:
+        return render_clipped(bundle, own_BLD, noise), render_clipped(bundle, others_BLD, noise)
+
+    base_BCHW, styled_BCHW = loop.spread(each, render, ws_BLD, others_BLD, *noise)
 
     def finish(place: int) -> int:
         source_HWC = images.decode_rgb(loop.files[part[place]])
