@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from segmentation import worlds
-from segmentation.arms import Arm, all_arms, path_of
+from segmentation.arms import RELIT, Arm, all_arms, path_of
 from segmentation.frames import Frames, classes_of, load_frames
 from segmentation.network import NETWORK, load_network
 from segmentation.training import Recipe, confusions, train
@@ -48,7 +48,8 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
     stylize.invert(world.source, caches[None], model=world.model, split=world.train)
     for name in {arm.exemplars for arm in arms if arm.exemplars}:
         caches[name] = work / "caches" / name
-        stylize.invert(world.exemplars[name], caches[name], model=world.model, layout="folder")
+        pictures = _relit(world, work) if name == RELIT else world.exemplars[name]
+        stylize.invert(pictures, caches[name], model=world.model, layout="folder")
     for arm in arms:
         print(f"{arm.name}: {arm.mix}", flush=True)
         stylize.mix(
@@ -61,6 +62,11 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
             grain=arm.grain,
             haze=arm.haze,
         )
+
+
+def _relit(world: World, work: Path) -> Path:
+    """Return the pictures of the source in random light and weather."""
+    return Path(stylize.relight(world.source, work / RELIT, split=world.train).url)
 
 
 def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests: Mapping[str, Frames]) -> None:

@@ -100,4 +100,4 @@ def _depth(height: int, width: int) -> Floats:
     steep_HW = np.maximum(level_H[:, None], aside_W[None] / FRONTS)
     depth_HW = np.minimum(FOCAL / np.maximum(steep_HW, 1e-6), FARTHEST).astype(np.float32)
     depth_HW.setflags(write=False)  # it is kept, and shared by threads
-    return depth_HW
+    return np.asarray(depth_HW)

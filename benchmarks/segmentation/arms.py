@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+RELIT = "relit"  # exemplars: the pictures of the source in random light and weather
 METHODS = ("reinhard", "histogram", "fda", "adain")
 COPIES = 4
 
@@ -60,6 +61,7 @@ def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
         Arm(name="reinhard", method="reinhard"),
     ]
     arms += _beyond(issa, strength="0.5-2")
+    arms += _from_relit(issa)
     for name in exemplars:
         essa = replace(issa, name=f"essa:{name}", exemplars=name)
         arms += [essa, *(replace(essa, name=f"{method}:{name}", method=method) for method in METHODS)]
@@ -68,6 +70,18 @@ def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
             arms += [grained, replace(grained, name=f"{grained.name}+haze", haze=1.0)]
         arms += _beyond(essa, strength="0.5-1.5")
     return {arm.name: arm for arm in arms}
+
+
+def _from_relit(issa: Arm) -> list[Arm]:
+    """Return the arms whose exemplars are the source itself in random light, and that light without any exemplar."""
+    relit = replace(issa, name="issa-relit", exemplars=RELIT, grain=1.0, haze=1.0)
+    return [
+        relit,
+        replace(relit, name="issa-relit-bare", grain=0.0, haze=0.0),
+        replace(relit, name="issa-relit+colour-jitter", augmentation="colour-jitter"),
+        replace(relit, name="reinhard-relit", method="reinhard"),
+        Arm(name="relight", augmentation="relight"),
+    ]
 
 
 def _beyond(arm: Arm, strength: str) -> list[Arm]:

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms import v2
 
+from stylize.relit import relit
+
 Augmentation = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # images_BCHW in [0, 1] and labels_BHW to the same
 
 
@@ -51,6 +53,18 @@ def weather(images_BCHW: Tensor, labels_BHW: Tensor) -> tuple[Tensor, Tensor]:
         for image_CHW in images_BCHW
     ]
     return torch.stack(changed), labels_BHW
+
+
+def relight(images_BCHW: Tensor, labels_BHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Give each picture the random light and weather of `stylize relight`, or none to some 35 %."""
+    changed = [_relit(image_CHW) if _chance(0.65) else image_CHW for image_CHW in images_BCHW]
+    return torch.stack(changed), labels_BHW
+
+
+def _relit(image_CHW: Tensor) -> Tensor:
+    picture_HWC = (image_CHW.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    seed = int(torch.randint(1 << 31, ()))
+    return torch.from_numpy(relit(picture_HWC, seed)).permute(2, 0, 1).float() / 255
 
 
 def _fog(image_CHW: Tensor) -> Tensor:
@@ -99,5 +113,6 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "none": none,
     "colour-jitter": colour_jitter,
     "cutmix": cutmix,
+    "relight": relight,
     "weather": weather,
 }

@@ -25,11 +25,19 @@ class _Dice:
         return values[self._share].view(-1, 3, 1, 1)
 
 
-def relight(images_BCHW: Tensor, rng: torch.Generator, share: slice = slice(None), count: int = 0) -> Tensor:
+def relight(
+    images_BCHW: Tensor,
+    rng: torch.Generator,
+    share: slice = slice(None),
+    count: int = 0,
+    *,
+    untouched: float = UNTOUCHED,
+) -> Tensor:
     """Change gamma, exposure, saturation, tint and haze of most pictures `[B, 3, H, W]` in [-1, 1].
 
     Haze thickens towards a random horizon, as it does over a road, and the tint may differ between top and bottom,
     as at sunrise. One draw per picture. `share` says which of a batch of `count` these are; by default they are all.
+    `untouched` is the share that keeps its own light.
     """
     height = images_BCHW.shape[2]
     dice = _Dice(rng, count or len(images_BCHW), share)
@@ -45,7 +53,7 @@ def relight(images_BCHW: Tensor, rng: torch.Generator, share: slice = slice(None
     split = torch.sigmoid((rows - dice.uniform(0.3, 0.7)) * dice.uniform(2, 16))
     lit = lit * (top * (1 - split) + bottom * split)
     lit = _add_haze(lit, rows, dice)
-    touched = dice.uniform(0, 1) >= UNTOUCHED
+    touched = dice.uniform(0, 1) >= untouched
     return torch.where(touched, lit.clamp(0, 1) * 2 - 1, images_BCHW)
 
 

@@ -84,7 +84,7 @@ def test_equal_seeds_train_equal_networks(dataset: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(*(n.state_dict().values() for n in both), strict=True))
 
 
-@pytest.mark.parametrize("name", ["colour-jitter", "weather"])
+@pytest.mark.parametrize("name", ["colour-jitter", "weather", "relight"])
 def test_changes_of_colour_leave_labels_alone(name: str) -> None:
     from segmentation.augment import AUGMENTATIONS
 
