@@ -44,7 +44,7 @@ BINS = 12
 @click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
 @options.storage_options
 def command(cache: str, id: str | None, **more: Any) -> None:
-    """Say what a cache holds, or show one picture of it with its reconstruction; hand out codes.
+    """Say what a cache holds, show one picture of it, hand out codes.
 
     Without ID: pictures, shapes, model, how well pictures come back, some ids. With ID (or the picture's file name):
     its row, and a picture of source, reconstruction and difference.
@@ -72,7 +72,7 @@ def describe(found: Inspection) -> list[str]:
 
 
 def _overview(found: Inspection) -> list[str]:
-    from cli.summaries import size
+    from cli.summaries import count, size
     from pipelines.survey import distribution
 
     survey, info = found.survey, found.info
@@ -81,7 +81,7 @@ def _overview(found: Inspection) -> list[str]:
     splits = f", split {configuration['split']}" if configuration.get("split") else ""
     lines = [
         f"{survey.storage.url}: {survey.state}",
-        f"  pictures  {total.rows} of {survey.run['inputs']['rows']} in {total.units} units, {size(total.bytes)}{each}",
+        f"  pictures  {total.rows} of {survey.run['inputs']['rows']} in {count(total.units, 'unit')}, {size(total.bytes)}{each}",
         f"  dataset   {sources.get('dataset')}, layout {configuration.get('layout')}{splits}",
         *_shapes(info, str(sources.get("model"))),
     ]

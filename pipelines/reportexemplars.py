@@ -14,6 +14,7 @@ from pipelines.worklist import WorkList
 from stylize.charts import bars, histogram
 from stylize.errors import StylizeError
 from stylize.markup import Child, Html
+from stylize.packed import inner
 from stylize.reporting import Shown, fitted, gallery, remark, section, subtitle
 from stylize.sheet import evenly
 from stylize.spelling import count
@@ -45,7 +46,7 @@ def naming(used: Mapping[str, int], whole: str) -> Naming:
     It is the first folder by which exemplars differ, splits aside; in a single folder what stands before the first `_`,
     as in the drives of CamVid; and `whole` for all of them otherwise. Of more than a dozen the rarest are `OTHERS`.
     """
-    files = {source: source.split("/") for source in used}
+    files = {source: inner(source).split("/") for source in used}
     for level in range(min((len(file) for file in files.values()), default=1) - 1):
         names = {file[level] for file in files.values()}
         if len(names) > 1 and not names <= SPLITS:
@@ -99,11 +100,8 @@ def _gallery(names: Iterable[str], used: Mapping[str, int], pictures: Pictures, 
         except StylizeError as error:
             troubles.append(str(error))
             continue
-        shown.append(
-            Shown(
-                picture=picture, caption=f"{name}: {count(used[name], 'time')}", alt=f"exemplar {name}", mark="cropped"
-            )
-        )
+        caption = f"{inner(name)}: {count(used[name], 'time')}"
+        shown.append(Shown(picture=picture, caption=caption, alt=f"exemplar {inner(name)}", mark="cropped"))
     return gallery(shown, 6) if shown else None
 
 

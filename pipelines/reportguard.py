@@ -16,6 +16,7 @@ from stylize.errors import StylizeError
 from stylize.guard import LEAST_SCORE
 from stylize.images import Pixels, decode_rgb
 from stylize.markup import Html
+from stylize.packed import inner
 from stylize.reporting import Shown, fitted, remark, rows, section, subtitle, text
 from stylize.spelling import count
 from stylize.wipes import Wipe, wipes
@@ -132,22 +133,24 @@ def _missing(trouble: str) -> list[Html]:
 def _refusal(row: Row, pictures: Pictures) -> tuple[Shown, ...]:
     """Return the content, a refused draw and what was written; the latter two are one when there was no reserve."""
     refused = _picture(row)
-    content = Shown(picture=_small(pictures.content(row)), caption=row["content_source"])
+    content = Shown(picture=_small(pictures.content(row)), caption=inner(row["content_source"]))
     verdict = "the best of them, flagged" if row["flagged"] else "passed"
-    caption = f"{row['image']}, style of {row['exemplar_source']}: {_percent(row['content_score'])}, {verdict}"
+    caption = (
+        f"{inner(row['image'])}, style of {inner(row['exemplar_source'])}: {_percent(row['content_score'])}, {verdict}"
+    )
     result = Shown(picture=_small(pictures.output(row)), caption=caption, mark="result")
     if refused is None:
         return content, Shown(picture=result.picture, caption="nothing else to draw it with"), result
     jpeg, source, score = refused
-    draw = Shown(picture=decode_rgb(jpeg), caption=f"style of {source}: {_percent(score)}")
+    draw = Shown(picture=decode_rgb(jpeg), caption=f"style of {inner(source)}: {_percent(score)}")
     return content, draw, result
 
 
 def _pass(row: Row, pictures: Pictures) -> Wipe:
     return Wipe(
-        left=Shown(picture=fitted(pictures.content(row), WIDTH), alt=f"content {row['content_source']}"),
-        right=Shown(picture=fitted(pictures.output(row), WIDTH), alt=f"result {row['image']}"),
-        caption=f"{row['image']} in the style of {row['exemplar_source']}",
+        left=Shown(picture=fitted(pictures.content(row), WIDTH), alt=f"content {inner(row['content_source'])}"),
+        right=Shown(picture=fitted(pictures.output(row), WIDTH), alt=f"result {inner(row['image'])}"),
+        caption=f"{inner(row['image'])} in the style of {inner(row['exemplar_source'])}",
         beside=_exemplar(row, pictures),
         facts=[("content kept", _percent(row["content_score"])), ("moved by", f"{row['shift']:.1f} grey levels")],
     )
@@ -156,7 +159,9 @@ def _pass(row: Row, pictures: Pictures) -> Wipe:
 def _exemplar(row: Row, pictures: Pictures) -> list[Shown]:
     source = row["exemplar_source"]
     try:
-        return [Shown(picture=fitted(pictures.exemplar(source), SMALL), caption="Exemplar", alt=f"exemplar {source}")]
+        return [
+            Shown(picture=fitted(pictures.exemplar(source), SMALL), caption="Exemplar", alt=f"exemplar {inner(source)}")
+        ]
     except StylizeError:  # said where the other pictures are
         return []
 

@@ -11,7 +11,8 @@ import numpy as np
 from pipelines import reportparts as parts
 from pipelines.reportpictures import Seen, way_gone
 from stylize.charts import dumbbells
-from stylize.markup import Child, Html, join
+from stylize.markup import Child, Html
+from stylize.packed import inner
 from stylize.reporting import Shown, section, table, text
 from stylize.wipes import Wipe, wipes
 
@@ -111,12 +112,12 @@ def _card(one: Seen) -> Wipe:
     beside = []
     if one.exemplar_HWC is not None:
         beside.append(
-            Shown(picture=one.exemplar_HWC, caption="Exemplar", alt=f"exemplar {row['exemplar_source']}"),
+            Shown(picture=one.exemplar_HWC, caption="Exemplar", alt=f"exemplar {inner(row['exemplar_source'])}"),
         )
     return Wipe(
-        left=Shown(picture=one.content_HWC, alt=f"content {row['content_source']}"),
-        right=Shown(picture=one.output_HWC, alt=f"result {row['image']}"),
-        caption=join(row["image"], " in the style of ", row["exemplar_source"]),
+        left=Shown(picture=one.content_HWC, alt=f"content {inner(row['content_source'])}"),
+        right=Shown(picture=one.output_HWC, alt=f"result {inner(row['image'])}"),
+        caption=f"{inner(row['image'])} in the style of {inner(row['exemplar_source'])}",
         beside=beside,
         facts=facts(one),
     )
