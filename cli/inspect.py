@@ -77,11 +77,12 @@ def _overview(found: Inspection) -> list[str]:
 
     survey, info = found.survey, found.info
     total, sources, configuration = survey.total, survey.run["sources"], survey.run["configuration"]
+    units = f"in {count(total.units, 'unit')}"
     each = f", {size(total.bytes / total.rows)} each" if total.rows else ""
     splits = f", split {configuration['split']}" if configuration.get("split") else ""
     lines = [
         f"{survey.storage.url}: {survey.state}",
-        f"  pictures  {total.rows} of {survey.run['inputs']['rows']} in {count(total.units, 'unit')}, {size(total.bytes)}{each}",
+        f"  pictures  {total.rows} of {survey.run['inputs']['rows']} {units}, {size(total.bytes)}{each}",
         f"  dataset   {sources.get('dataset')}, layout {configuration.get('layout')}{splits}",
         *_shapes(info, str(sources.get("model"))),
     ]
