@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
@@ -19,10 +20,23 @@ if TYPE_CHECKING:
 )
 @click.argument("out", metavar="[OUT]", default="demo", required=False)
 @click.option(
-    "--scenes", metavar="N", type=click.IntRange(1), default=8, show_default=True, help="Labelled streets by day."
+    "--scenes",
+    metavar="N",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Labelled streets by day to train on.",
 )
 @click.option(
     "--size", type=options.Size(), metavar="HxW", default="384x512", show_default=True, help="Size of the pictures."
+)
+@click.option(
+    "--steps",
+    metavar="N",
+    type=click.IntRange(1),
+    default=300,
+    show_default=True,
+    help="Of training each segmentation network.",
 )
 @click.option(
     "--model",
@@ -33,11 +47,13 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="Which streets.")
 @options.overwrite
-def command(out: str, scenes: int, size: tuple[int, int], model: str, seed: int, overwrite: bool) -> None:
+def command(out: str, scenes: int, size: tuple[int, int], steps: int, model: str, seed: int, overwrite: bool) -> None:
     """Run the whole story on rendered streets, from doctor to report.
 
-    Streets by day take the style of others at dusk, at night, in fog, rain and snow, and are held against their true
-    render in that weather. OUT is the folder `demo` unless named; the same command again goes on where it was.
+    Streets by day take the style of others at dusk, at night, in fog, rain and snow. Small segmentation networks are
+    trained with and without these copies, tested in weather that no training label showed, and ranked by proxy sets.
+    Each stage prints the command for it. OUT is the folder `demo` unless named; the same command again goes on where it
+    was.
     """
     from pipelines.demo import demo
 
@@ -45,7 +61,15 @@ def command(out: str, scenes: int, size: tuple[int, int], model: str, seed: int,
     with ExitStack() as meters:
         tell = _Stages(meters)
         summary = demo(
-            out, seed=seed, scenes=scenes, height=height, width=width, model=model, overwrite=overwrite, on_event=tell
+            out,
+            seed=seed,
+            scenes=scenes,
+            height=height,
+            width=width,
+            steps=steps,
+            model=model,
+            overwrite=overwrite,
+            on_event=tell,
         )
     for line in describe(summary):
         click.echo(line)
@@ -53,6 +77,8 @@ def command(out: str, scenes: int, size: tuple[int, int], model: str, seed: int,
 
 class _Stages:
     """Gives every stage a meter of its own, so that its lines and bars stand below its title."""
+
+    NOUNS: ClassVar = {"train": "steps"}  # what is counted, where it is no pictures
 
     def __init__(self, meters: ExitStack) -> None:
         self._meters = meters
@@ -64,7 +90,8 @@ class _Stages:
 
         if self._listener is None or isinstance(event, StageStarted):
             self._meters.close()
-            self._listener = self._meters.enter_context(listening())
+            stage = event.text.partition(":")[0] if isinstance(event, StageStarted) else ""
+            self._listener = self._meters.enter_context(listening(self.NOUNS.get(stage, "images")))
         self._listener(event)
 
 
@@ -74,13 +101,20 @@ def describe(summary: DemoSummary) -> list[str]:
     from cli.summaries import count
 
     made = f"{count(summary.pictures, 'picture')} of {count(summary.contents, 'street')} by day"
-    nearer = (
-        f"{100 * summary.verdict.closer:.0f} % of the pictures, {100 * summary.verdict.closer_low:.0f} % when blurred"
-    )
+    agreement = summary.ranking.agreements[""]
+    nearer = f"{100 * summary.verdict.closer_low:.0f} % of {count(summary.verdict.pairs, 'pair')}"
+    lost = f"{100 * agreement.regret.value:.1f} points below the best"
     return [
         f"{summary.url}: {made} in the style of {count(summary.exemplars, 'exemplar')}, in {spell(summary.elapsed)}",
         f"  reconstruction {summary.psnr:.2f} dB PSNR on average",
-        f"  nearer to the true render than the street by day: {nearer}",
-        *(f"    {name}: {v.content:.1f} dB before, {v.result:.1f} dB after" for name, v in summary.conditions.items()),
+        f"  nearer to the true render than the street by day, blurred: {nearer}",
+        "  mean IoU in weather that no training label showed, by day alone and with stylized copies:",
+        f"    {_scores(summary.before, summary.after)}",
+        f"  proxy sets choose {agreement.chosen} of {count(agreement.models, 'network')}, "
+        + ("the best in truth" if agreement.chosen == agreement.best else f"{lost}, {agreement.best}"),
         f"report: {summary.report}",
     ]
+
+
+def _scores(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {100 * before[name]:.1f} to {100 * after[name]:.1f}" for name in before)

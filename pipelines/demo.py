@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import demoreport, demotruth
-from pipelines.demoreport import UNIT
-from pipelines.demoscenes import DAY, RANGE, WEATHER, Cast, render_missing
+from pipelines import demonetworks, demoreport, demotruth
+from pipelines.democommands import CACHE, COPIES, PLOT, PROXY, RANKING, STAGES, STYLES, UNIT, Commands, wrapped
+from pipelines.demonetworks import AFTER, ARMS, BEFORE, INTRA, NETWORKS, PREDICTIONS, seen_height
+from pipelines.demoscenes import DATA, DAY, KINDS, MOST_SCENES, TARGETS, TEST, TRAIN, VAL, WEATHER, Cast, render_missing
 from pipelines.demotruth import FIGURES, STYLIZED, Pair
 from pipelines.events import Event, Note, StageStarted, ignore
 from pipelines.invert import invert
 from pipelines.mix import mix
+from pipelines.proxy import proxy_build
+from pipelines.proxyrank import proxy_rank
+from pipelines.proxyresult import ProxyRanking
 from pipelines.summary import Summary
 from pipelines.verify import verify
 from stylize.datasets.base import open_dataset
@@ -28,18 +32,19 @@ from stylize.truth import Comparison, Verdict, by_condition, judge
 
 DEMO = "demo.json"
 REPORT = "report.html"
-CACHE, STYLES = "cache/day", "cache/weather"
-FOLDERS = ("data", "cache", STYLIZED)
+FOLDERS = (DATA, "cache", STYLIZED, INTRA, PROXY, NETWORKS, PREDICTIONS)
+FILES = (REPORT, FIGURES, RANKING, PLOT)
 SMALLEST_SIDE = 16
-STAGES = 7
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSummary:
-    """What the demo came to: `contents` labelled pictures became `pictures`, each as in one of `exemplars`.
+    """What the demo came to: `contents` labelled pictures became `pictures` in the style of `exemplars`.
 
-    `verdict` and `conditions` say how near they are to their true renders. `seconds` are the wall time by stage, the
-    longest of all sessions (a later one finds most work done); `elapsed` is the wall time of this session.
+    `verdict` and `conditions` say how near copies are to their true renders. `ranking` has what the networks score on
+    proxies, in truth and by day; `before` and `after` are two of them, mean IoU by condition. `seconds` are the wall
+    time by stage, the longest of all sessions (a later one finds most work done), `processor` the time of all cores;
+    `elapsed` is the wall time of this session.
     """
 
     url: str
@@ -50,32 +55,47 @@ class DemoSummary:
     psnr: float
     verdict: Verdict
     conditions: Mapping[str, Verdict]
+    ranking: ProxyRanking
     seconds: Mapping[str, float]
+    processor: Mapping[str, float]
     elapsed: float
+
+    @property
+    def before(self) -> Mapping[str, float]:
+        """Mean IoU by condition of the network that saw the streets by day alone."""
+        return {name: ranked.score(BEFORE.name) for name, ranked in self.ranking.real.items()}
+
+    @property
+    def after(self) -> Mapping[str, float]:
+        """The same of the network that saw stylized copies too."""
+        return {name: ranked.score(AFTER.name) for name, ranked in self.ranking.real.items()}
 
 
 def demo(
     out: str | os.PathLike[str] = "demo",
     *,
     seed: int = 0,
-    scenes: int = 8,
+    scenes: int = 40,
     height: int = 384,
     width: int = 512,
+    steps: int = 300,
     model: str = "streets",
     overwrite: bool = False,
     on_event: Callable[[Event], None] = ignore,
 ) -> DemoSummary:
-    """Render labelled streets, stylize them with streets in other weather, measure the result and write a report.
+    """Stylize rendered streets, train networks with and without the copies, measure both, and write a report.
 
-    Contents are `scenes` streets by day with labels, exemplars ten other streets at dusk, at night, in fog, rain and
-    snow. Every content takes the style of every exemplar, and is compared with its true render in that very weather. A
-    second call goes on where the first was interrupted, and answers at once when everything is there.
+    `scenes` labelled streets by day take the style of one another and of ten other streets at dusk, at night, in fog,
+    rain and snow. Some results are held against their true render in that very weather. Small networks are trained
+    and tested on labelled streets in weather that no training label showed, and ranked without these labels by proxy
+    sets. A second call goes on where the first was interrupted, and finds everything that is there.
 
     Args:
         out: folder or URL that is empty or holds an earlier demo.
         seed: which streets, below scene number 1000; the bundled model has seen none of them.
-        scenes: labelled streets by day, at most 400.
+        scenes: labelled streets by day to train on, at most 240; others go with them for validation and tests.
         height, width: of the pictures, in pixels.
+        steps: of training each network.
         model: a bundle's path, URL or bundled name.
         overwrite: remove an earlier demo first.
 
@@ -84,10 +104,10 @@ def demo(
         FatalError: going on makes no sense; what is finished stays.
     """
     start = time.monotonic()
-    _check(seed=seed, scenes=scenes, height=height, width=width)
+    _check(seed=seed, scenes=scenes, height=height, width=width, steps=steps)
     storage = Storage(out)
-    settings = {"seed": seed, "scenes": scenes, "height": height, "width": width, "weights": model_sha256(model)}
-    _claim(storage, settings, overwrite=overwrite)
+    settings = {"seed": seed, "scenes": scenes, "height": height, "width": width, "steps": steps}
+    _claim(storage, settings | {"weights": model_sha256(model)}, overwrite=overwrite)
     show = _Demo(storage, Cast.choose(seed, scenes), settings, model, on_event)
     show.render()
     show.doctor()
@@ -95,7 +115,11 @@ def demo(
     mixed = show.mix()
     show.verify()
     pairs, comparisons = show.measure()
-    show.report(caches, mixed, pairs, comparisons)
+    show.train()
+    show.proxies()
+    show.predict()
+    ranking = show.score()
+    show.report(caches, mixed, pairs, comparisons, ranking)
     return DemoSummary(
         url=storage.url,
         report=storage.locate(REPORT),
@@ -105,7 +129,9 @@ def demo(
         psnr=caches[0].mean("psnr"),
         verdict=judge(comparisons.values()),
         conditions=by_condition(comparisons.values()),
+        ranking=ranking,
         seconds=show.seconds,
+        processor=show.processor,
         elapsed=time.monotonic() - start,
     )
 
@@ -117,7 +143,7 @@ class _Demo:
         self,
         storage: Storage,
         cast: Cast,
-        settings: Mapping[str, Any],
+        settings: Mapping[str, int],
         model: str,
         on_event: Callable[[Event], None],
     ) -> None:
@@ -125,19 +151,23 @@ class _Demo:
         self.cast = cast
         self.settings = settings
         self.model = model
-        self.seconds: dict[str, float] = demotruth.recorded(storage)["seconds"]
+        self.size = settings["height"], settings["width"]
+        self.commands = Commands(
+            cast=cast, model=model, seed=settings["seed"], height=settings["height"], width=settings["width"]
+        )
+        known = demotruth.recorded(storage)
+        self.seconds: dict[str, float] = known["seconds"]
+        self.processor: dict[str, float] = known["processor"]
         self._tell = on_event
-        self._begun = 0
 
     def render(self) -> None:
-        """Render the streets, and the truth that stylized ones will be held against."""
-        with self._stage("render", f"{len(self.cast.contents)} streets by day, {len(self.cast.exemplars)} in weather"):
-            size = self.settings["height"], self.settings["width"]
-            render_missing(self.storage, self.cast, *size, self._tell)
+        """Render the streets."""
+        with self._stage("render"):
+            render_missing(self.storage, self.cast.pictures(), *self.size, self._tell)
 
     def doctor(self) -> None:
         """Examine the labelled streets, as anybody should before a long run."""
-        with self._stage("doctor", "what could be wrong with the labelled streets"):
+        with self._stage("doctor"):
             found = diagnose(open_dataset(self.storage.sub(DAY)))
             for problem in found.problems:
                 self._tell(Note(text=f"{problem.severity}: {problem.count} {problem.message}: {problem.remedy}"))
@@ -147,7 +177,7 @@ class _Demo:
 
     def invert(self) -> list[Summary]:
         """Invert contents and exemplars, each into a cache that is whole."""
-        with self._stage("invert", "pictures into style codes and noise maps"):
+        with self._stage("invert"):
             return [self._invert(DAY, CACHE), self._invert(WEATHER, STYLES)]
 
     def _invert(self, data: str, cache: str) -> Summary:
@@ -156,7 +186,6 @@ class _Demo:
             self.storage.locate(cache),
             model=self.model,
             unit_size=UNIT,
-            batch_size=UNIT,
             retry_failed=True,
             on_event=self._tell,
         )
@@ -164,25 +193,29 @@ class _Demo:
         return summary
 
     def mix(self) -> Summary:
-        """Write every content in the style of every exemplar."""
-        with self._stage("mix", "every street in the style of every exemplar"):
-            return mix(
-                self.storage.locate(CACHE),
-                self.storage.locate(STYLIZED),
-                styles=self.storage.locate(STYLES),
-                dataset=self.storage.locate(DAY),
-                model=self.model,
-                per_image=len(self.cast.exemplars),
-                min_content_score=0,  # each is to meet every exemplar once, so there are no others to draw
-                seed=self.settings["seed"],
-                batch_size=UNIT,
-                retry_failed=True,
-                on_event=self._tell,
-            )
+        """Write every street by day in the style of another one, and in that of some exemplars in weather."""
+        with self._stage("mix"):
+            self._mix(INTRA)
+            return self._mix(STYLIZED, styles=self.storage.locate(STYLES), per_image=COPIES, grain=1.0)
+
+    def _mix(self, out: str, **how: Any) -> Summary:
+        return mix(
+            self.storage.locate(CACHE),
+            self.storage.locate(out),
+            dataset=self.storage.locate(DAY),
+            styles_dataset=self.storage.locate(WEATHER) if "styles" in how else None,
+            split=TRAIN,
+            model=self.model,
+            seed=self.settings["seed"],
+            retry_failed=True,
+            on_event=self._tell,
+            **how,
+        )
 
     def verify(self) -> None:
         """Compare every byte with the records, and make again what somebody removed or changed."""
-        with self._stage("verify", "every byte against the records"):
+        with self._stage("verify"):
+            self._mend(INTRA)
             self._mend(STYLIZED)
 
     def _mend(self, run: str) -> None:
@@ -191,19 +224,82 @@ class _Demo:
         self._tell(Note(text=f"{run}: {count(verdict.files, 'file')} compared, all well{mended}"))
 
     def measure(self) -> tuple[list[Pair], dict[str, Comparison]]:
-        """Hold every stylized picture against its true render."""
-        with self._stage("measure", "every stylized picture against its true render"):
-            pairs = demotruth.pairs(self.storage, self.cast)
+        """Hold the copies of some streets against their true renders."""
+        with self._stage("measure"):
+            pairs = demotruth.chosen(demotruth.pairs(self.storage, self.cast))
             if not pairs:
                 raise FatalError(f"nothing was stylized in {self.storage.url}: pass --overwrite to begin anew")
-            return pairs, demotruth.measure(self.storage, pairs, self._tell)
+            render_missing(self.storage, {pair.true.path: pair.true for pair in pairs}.values(), *self.size, self._tell)
+            comparisons = demotruth.measure(self.storage, pairs, self._tell)
+            demotruth.remember(self.storage, comparisons=demotruth.plain(comparisons))
+            return pairs, comparisons
+
+    def train(self) -> None:
+        """Train the networks, for which a user has a trainer of their own."""
+        with self._stage("train"):
+            demonetworks.train_missing(
+                self.storage,
+                steps=self.settings["steps"],
+                seed=self.settings["seed"],
+                height=seen_height(self.settings["height"]),
+                on_event=self._tell,
+            )
+
+    def proxies(self) -> None:
+        """Build a proxy set for each kind of weather from a few unlabelled frames of it."""
+        with self._stage("proxies"):
+            for kind in KINDS:
+                self._invert(f"{TARGETS}/{kind}", f"cache/{kind}")
+            proxy_build(
+                self.storage.locate(CACHE),
+                self.storage.locate(PROXY),
+                styles={kind: self.storage.locate(f"cache/{kind}") for kind in KINDS},
+                dataset=self.storage.locate(DAY),
+                split=VAL,
+                model=self.model,
+                seed=self.settings["seed"],
+                retry_failed=True,
+                on_event=self._tell_step,
+            )
+            for kind in KINDS:
+                self._mend(f"{PROXY}/{kind}")
+
+    def predict(self) -> None:
+        """Write what the networks see, where they are validated, on the proxies and in true weather."""
+        with self._stage("predict"):
+            sets: dict[str, tuple[str, str | None]] = {VAL: (DAY, VAL)}
+            sets |= {f"proxy/{kind}": (f"{PROXY}/{kind}", None) for kind in KINDS}
+            sets |= {f"test/{kind}": (f"{TEST}/{kind}", None) for kind in KINDS}
+            height = seen_height(self.settings["height"])
+            demonetworks.predict_missing(self.storage, sets, height=height, on_event=self._tell)
+
+    def score(self) -> ProxyRanking:
+        """Rank the networks by proxies, and hold that against what they score in true weather."""
+        folders = {arm.name: self.storage.locate(f"{PREDICTIONS}/{arm.name}") for arm in ARMS}
+        with self._stage("score"):
+            return proxy_rank(
+                self.storage.locate(PROXY),
+                predictions={name: f"{folder}/proxy" for name, folder in folders.items()},
+                real={kind: self.storage.locate(f"{TEST}/{kind}") for kind in KINDS},
+                real_predictions={name: f"{folder}/test" for name, folder in folders.items()},
+                source=self.storage.locate(DAY),
+                source_split=VAL,
+                source_predictions={name: f"{folder}/{VAL}" for name, folder in folders.items()},
+                json=self.storage.locate(RANKING),
+                plot=self.storage.locate(PLOT),
+                on_event=self._tell,
+            )
 
     def report(
-        self, caches: Sequence[Summary], mixed: Summary, pairs: Sequence[Pair], comparisons: Mapping[str, Comparison]
+        self,
+        caches: Sequence[Summary],
+        mixed: Summary,
+        pairs: Sequence[Pair],
+        comparisons: Mapping[str, Comparison],
+        ranking: ProxyRanking,
     ) -> None:
         """Write the story as a page, after what a later session need not measure again."""
-        with self._stage("report", "the story as a page"):
-            demotruth.remember(self.storage, comparisons, self.seconds)
+        with self._stage("report"):
             story = demoreport.Story(
                 storage=self.storage,
                 cast=self.cast,
@@ -211,28 +307,41 @@ class _Demo:
                 comparisons=comparisons,
                 caches=caches,
                 mixed=mixed,
+                ranking=ranking,
                 seconds=self.seconds,
-                model=self.model,
-                seed=self.settings["seed"],
+                processor=self.processor,
+                commands=self.commands,
+                steps=self.settings["steps"],
             )
             self.storage.write(REPORT, demoreport.build(story))
 
+    def _tell_step(self, event: Event) -> None:
+        """Tell of a stage within a stage as of a step."""
+        self._tell(Note(text=event.text) if isinstance(event, StageStarted) else event)
+
     @contextmanager
-    def _stage(self, name: str, text: str) -> Iterator[None]:
-        self._begun += 1
-        self._tell(StageStarted(number=self._begun, total=STAGES, text=f"{name}: {text}"))
-        start = time.monotonic()
+    def _stage(self, name: str) -> Iterator[None]:
+        number = list(STAGES).index(name) + 1
+        self._tell(StageStarted(number=number, total=len(STAGES), text=f"{name}: {STAGES[name]}"))
+        for line in self.commands.of(name):
+            shown = line if line.startswith("#") else f"$ {wrapped(line)}"
+            self._tell(Note(text="\n".join(f"  {part}" for part in shown.splitlines())))
+        start, worked = time.monotonic(), time.process_time()
         yield
-        self.seconds[name] = round(max(time.monotonic() - start, self.seconds.get(name, 0.0)), 2)
+        for known, spent in ((self.seconds, time.monotonic() - start), (self.processor, time.process_time() - worked)):
+            known[name] = round(max(spent, known.get(name, 0.0)), 2)
+        demotruth.remember(self.storage, seconds=self.seconds, processor=self.processor)
 
 
-def _check(*, seed: int, scenes: int, height: int, width: int) -> None:
+def _check(*, seed: int, scenes: int, height: int, width: int, steps: int) -> None:
     if seed < 0:
         raise ConfigurationError(f"the seed must be 0 or more, not {seed}")
-    if not 1 <= scenes <= RANGE:
-        raise ConfigurationError(f"the number of scenes must be 1 to {RANGE}, not {scenes}")
+    if not 1 <= scenes <= MOST_SCENES:
+        raise ConfigurationError(f"the number of scenes must be 1 to {MOST_SCENES}, not {scenes}")
     if min(height, width) < SMALLEST_SIDE:
         raise ConfigurationError(f"pictures must have at least {SMALLEST_SIDE} pixels a side, not {height}x{width}")
+    if steps < 1:
+        raise ConfigurationError(f"a network is trained for at least 1 step, not {steps}")
 
 
 def _claim(storage: Storage, settings: Mapping[str, Any], *, overwrite: bool) -> None:
@@ -265,7 +374,7 @@ def _erase(storage: Storage, found: Sequence[str]) -> None:
     """Remove what a demo wrote, its mark last; files of anybody else beside it stay."""
     own = tuple(f"{folder}/" for folder in FOLDERS)
     for path in found:
-        if path.startswith(own) or path in (REPORT, FIGURES):
+        if path.startswith(own) or path in FILES:
             storage.remove(path)
     storage.remove(DEMO)
 

@@ -1,15 +1,15 @@
-"""Holds every stylized picture of the demo against its true render, and remembers what came of it."""
+"""Holds stylized pictures of the demo against their true renders, and remembers what came of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines import provenance
-from pipelines.demoscenes import DAY, Cast, Exemplar, content_source, truth_path
+from pipelines.demoscenes import DAY, Cast, Exemplar, Picture, content_source, true_picture
 from pipelines.events import Event, RunStarted, UnitDone
 from pipelines.flow import prefetch
 from pipelines.units import Outcome
@@ -20,41 +20,55 @@ from stylize.truth import Comparison, compare
 
 STYLIZED = "stylized"
 FIGURES = "figures.json"
+STREETS = 8  # whose copies are held against the truth: rendering it takes longer than all the rest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A stylized picture with what it was made of and where its truth lies; paths are relative to the demo."""
+    """A stylized picture with what it was made of; paths are relative to the demo."""
 
     scene: int
     exemplar: Exemplar
     result: str
     sha256: str
     content: str
-    truth: str
+
+    @property
+    def true(self) -> Picture:
+        """The content in the very weather of the exemplar."""
+        return true_picture(self.scene, self.exemplar)
 
 
 def pairs(storage: Storage, cast: Cast) -> list[Pair]:
     """Return the pairs of the demo, by content and then by exemplar, from the provenance of the mix."""
     scenes = {content_source(scene): scene for scene in cast.contents}
     exemplars = {exemplar.source: exemplar for exemplar in cast.exemplars}
-    found = {}
-    for path in storage.list(f"{STYLIZED}/provenance"):
-        for row in provenance.read_rows(storage.read(path)):
-            scene, exemplar = scenes[row["content_source"]], exemplars[row["exemplar_source"]]
-            found[scene, exemplar] = Pair(
-                scene=scene,
-                exemplar=exemplar,
-                result=f"{STYLIZED}/{row['image']}",
-                sha256=row["sha256"],
-                content=f"{DAY}/{content_source(scene)}",
-                truth=truth_path(scene, exemplar),
-            )
-    order = ((scene, exemplar) for scene in cast.contents for exemplar in cast.exemplars)
-    return [found[key] for key in order if key in found]
+    files = (provenance.read_rows(storage.read(path)) for path in storage.list(f"{STYLIZED}/provenance"))
+    found = [
+        Pair(
+            scene=scenes[row["content_source"]],
+            exemplar=exemplars[row["exemplar_source"]],
+            result=f"{STYLIZED}/{row['image']}",
+            sha256=row["sha256"],
+            content=f"{DAY}/{row['content_source']}",
+        )
+        for rows in files
+        for row in rows
+    ]
+    order = {exemplar: place for place, exemplar in enumerate(cast.exemplars)}
+    return sorted(found, key=lambda pair: (pair.scene, order[pair.exemplar], pair.result))
 
 
-def measure(storage: Storage, every: list[Pair], on_event: Callable[[Event], None]) -> dict[str, Comparison]:
+def chosen(every: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs of the few streets whose copies show the most kinds of weather, which the plan drew."""
+    kinds: dict[int, set[str]] = {}
+    for pair in every:
+        kinds.setdefault(pair.scene, set()).add(pair.exemplar.condition)
+    streets = set(sorted(kinds, key=lambda scene: (-len(kinds[scene]), scene))[:STREETS])
+    return [pair for pair in every if pair.scene in streets]
+
+
+def measure(storage: Storage, every: Sequence[Pair], on_event: Callable[[Event], None]) -> dict[str, Comparison]:
     """Return the comparison of each pair by the hash of its result; what an earlier session measured is not again."""
     known = {sha256: Comparison(**fields) for sha256, fields in recorded(storage)["comparisons"].items()}
     todo = [pair for pair in every if pair.sha256 not in known]
@@ -69,19 +83,24 @@ def measure(storage: Storage, every: list[Pair], on_event: Callable[[Event], Non
 
 
 def recorded(storage: Storage) -> dict[str, Any]:
-    """Return what earlier sessions remembered: comparisons by hash, and seconds by stage."""
+    """Return what earlier sessions remembered: comparisons by hash, and seconds by stage, of the clock and of cores."""
+    nothing: dict[str, Any] = {"comparisons": {}, "seconds": {}, "processor": {}}
     try:
-        return {"comparisons": {}, "seconds": {}, **storage.read_json(FIGURES)}
+        return {**nothing, **storage.read_json(FIGURES)}
     except BadInput:  # none yet
-        return {"comparisons": {}, "seconds": {}}
+        return nothing
 
 
-def remember(storage: Storage, comparisons: Mapping[str, Comparison], seconds: Mapping[str, float]) -> None:
-    """Write what a later session need not measure again."""
-    plain = {sha256: asdict(comparison) for sha256, comparison in comparisons.items()}
-    storage.write_json(FIGURES, {"comparisons": plain, "seconds": dict(seconds)})
+def remember(storage: Storage, **known: Mapping[str, Any]) -> None:
+    """Write what a later session need not find out again, over what earlier ones wrote."""
+    storage.write_json(FIGURES, recorded(storage) | known)
+
+
+def plain(comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
+    """Return comparisons as `remember` takes them."""
+    return {sha256: asdict(comparison) for sha256, comparison in comparisons.items()}
 
 
 def _compare(storage: Storage, pair: Pair) -> Comparison:
-    content, result, truth = (decode_rgb(storage.read(path)) for path in (pair.content, pair.result, pair.truth))
+    content, result, truth = (decode_rgb(storage.read(path)) for path in (pair.content, pair.result, pair.true.path))
     return compare(pair.exemplar.condition, content, result, truth)
