@@ -193,9 +193,10 @@ def _outcome(relay: Any, error: Exception | None) -> Any:
         if failure is not None:
             raise failure
         return result
-    cause = next(iter(getattr(error, "worker_failures", {}).values()), error)
+    failures = list(getattr(error, "worker_failures", {}).values())
+    cause = failures[0] if failures else error
     reason = one_line(cause) if cause is not None else "Ray gives no reason"
+    what = f"the workers were lost {RESTARTS + 1} times" if failures else "Ray Train gave up"
     raise FatalError(
-        f"the workers were lost {RESTARTS + 1} times ({reason}): mend the cause, and run the same command again to "
-        "continue from the last checkpoint"
+        f"{what} ({reason}): mend the cause, and run the same command again to continue from the last checkpoint"
     ) from error
