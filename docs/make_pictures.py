@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,16 @@ stylize scenes streets --count 4 --seed 103 --size 384x512
 stylize scenes weather --count 1 --seed 500 --size 384x512 --no-labels --condition dusk --condition night --condition fog --condition rain --condition snow
 stylize invert streets cache --model streets
 stylize invert weather weather-cache --model streets
-stylize mix cache stylized --styles weather-cache --per-image 5
+stylize mix cache stylized --styles weather-cache --per-image 5 --haze 1 --grain 1
 stylize report stylized
+stylize mix cache plain --styles weather-cache --per-image 5 --limit 1
 stylize mix cache half --styles weather-cache --per-image 5 --limit 1 --strength 0.5
 stylize mix cache beyond --styles weather-cache --per-image 5 --limit 1 --strength 1.5 --min-content-score 0
 stylize mix cache far --styles weather-cache --per-image 5 --limit 1 --strength 2 --min-content-score 0
 stylize mix cache coarse --styles weather-cache --per-image 5 --limit 1 --layers 0-2
 stylize mix cache middle --styles weather-cache --per-image 5 --limit 1 --layers 3-6
 stylize mix cache fine --styles weather-cache --per-image 5 --limit 1 --layers 7-11
-stylize mix cache grainy --styles weather-cache --per-image 5 --limit 1 --grain 1
+stylize mix cache hazy --styles weather-cache --per-image 5 --limit 1 --haze 1
 stylize mix cache by-reinhard --styles weather-cache --per-image 5 --limit 1 --method reinhard
 stylize mix cache by-histogram --styles weather-cache --per-image 5 --limit 1 --method histogram
 stylize mix cache by-fda --styles weather-cache --per-image 5 --limit 1 --method fda
@@ -69,7 +71,7 @@ def main() -> None:
         if not done and run(words):
             raise SystemExit(f"failed: {command}")
     scenes.write_sheet(DOCS / "scenes.png")
-    for draw in (styles, method, strength, layers, grain, methods):
+    for draw in (styles, method, strength, layers, weather, methods):
         save(draw.__name__, draw())
     screenshot(work)
 
@@ -104,6 +106,7 @@ def output(folder: str, name: str) -> Pixels:
     return read(Path(folder, next(row["image"] for row in rows if (row["content"], row["exemplar"]) == wanted)))
 
 
+@cache
 def truth(name: str) -> Pixels:
     """Render the content as it truly looks in the exemplar's light and weather."""
     height, width, _ = content().shape
@@ -178,7 +181,7 @@ def small(image_CHW: torch.Tensor) -> Pixels:
 
 def strength() -> Pixels:
     """Return exemplars and results of growing strength, with their content scores."""
-    runs = {"0.5": "half", "1": "stylized", "1.5": "beyond", "2": "far"}
+    runs = {"0.5": "half", "1": "plain", "1.5": "beyond", "2": "far"}
     rows = []
     for name in ("dusk", "night", "fog"):
         pictures = [output(folder, name) for folder in runs.values()]
@@ -189,7 +192,7 @@ def strength() -> Pixels:
 
 def layers() -> Pixels:
     """Return results of groups of codes."""
-    runs = {"coarse: 0-2": "coarse", "middle: 3-6": "middle", "fine: 7-11": "fine", "all": "stylized"}
+    runs = {"coarse: 0-2": "coarse", "middle: 3-6": "middle", "fine: 7-11": "fine", "all": "plain"}
     rows = [
         [
             Cell(picture=content()),
@@ -201,13 +204,15 @@ def layers() -> Pixels:
     return contact_sheet(("content", "exemplar", *runs), rows, width=190)
 
 
-def grain() -> Pixels:
-    """Return crops without and with grain."""
+def weather() -> Pixels:
+    """Return crops without and with the haze and the grain of their exemplars."""
     rows = []
-    for name in ("rain", "snow", "night"):
-        pictures = exemplar(name), output("stylized", name), output("grainy", name), truth(name)
-        rows.append([Cell(picture=crop(one), caption=name if not n else "") for n, one in enumerate(pictures)])
-    return contact_sheet(("exemplar", "--grain 0", "--grain 1", "true render"), rows, width=280)
+    for name in ("fog", "rain", "night"):
+        made = (output(folder, name) for folder in ("plain", "hazy", "stylized"))
+        pictures = exemplar(name), *made, truth(name)
+        rows.append([Cell(picture=crop(one), caption="" if n else name) for n, one in enumerate(pictures)])
+    titles = ("exemplar", "neither", "--haze 1", "--haze 1 --grain 1", "true render")
+    return contact_sheet(titles, rows, width=240)
 
 
 def crop(picture_HWC: Pixels) -> Pixels:
@@ -217,7 +222,7 @@ def crop(picture_HWC: Pixels) -> Pixels:
 
 def methods() -> Pixels:
     """Return what each method makes of the same pairs."""
-    runs = {"stylization": "stylized", **{name: f"by-{name}" for name in ("reinhard", "histogram", "fda", "adain")}}
+    runs = {"stylization": "plain", **{name: f"by-{name}" for name in ("reinhard", "histogram", "fda", "adain")}}
     rows = [
         [Cell(picture=exemplar(name), caption=name), *(result(folder, name) for folder in runs.values())]
         for name in ("dusk", "fog", "night")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -118,9 +119,10 @@ def shell_lines(program: str) -> list[tuple[str, list[str]]]:
         if block.language not in SHELL:
             continue
         for line in block.text.replace("\\\n", " ").splitlines():
-            words = line.removeprefix("$ ").split(maxsplit=1)
+            words = [*line.removeprefix("$ ").split(maxsplit=1), ""]
             if words[:1] == [program]:
-                found.append(
-                    (f"{block.page}:{block.line}: {line}", shlex.split(line.removeprefix("$ "), comments=True)[1:])
+                taken = itertools.takewhile(
+                    lambda word: word not in (">", "|", "&&"), shlex.split(words[1], comments=True)
                 )
+                found.append((f"{block.page}:{block.line}: {line}", list(taken)))
     return found
