@@ -120,13 +120,13 @@ def _tell(line: str) -> None:
 def table(
     world: World, arms: Iterable[Arm], seeds: Sequence[int], recipe: Recipe, work: Path, tests: Iterable[str]
 ) -> dict[str, Any]:
-    """Return the figures of all arms that have been measured: mean IoU in percent, by test and by class, per seed."""
+    """Return the figures of all arms measured with all seeds: mean IoU in percent, by test and by class, per seed."""
     names = classes_of(world.source).classes
     found = []
     for arm in arms:
         folders = [folder_of(work, arm, seed) for seed in seeds]
         runs = [{n: np.load(folder / f"{n}.npy") for n in tests} for folder in folders if _measured(folder, tests)]
-        if not runs:
+        if len(runs) < len(seeds):
             continue
         totals = [{name: counts.sum(0) for name, counts in run.items()} for run in runs]
         scores = {name: [round(100 * float(mean_iou(run[name])), 2) for run in totals] for name in totals[0]}
