@@ -22,6 +22,7 @@ class TrainingPictures:
     def __init__(self, pictures_NCHW: Tensor, height: int, width: int) -> None:
         self.pictures_NCHW = pictures_NCHW
         self.height, self.width = height, width
+        self._epoch: tuple[tuple[int, int], Tensor] | None = None
 
     @classmethod
     def load(
@@ -62,11 +63,17 @@ class TrainingPictures:
         position = step * batch
         while len(indices) < batch:
             epoch, start = divmod(position, len(self))
-            order = torch.randperm(len(self), generator=step_rng(seed, epoch, "order"))
-            taken = order[start : start + batch - len(indices)].tolist()
+            taken = self._order(seed, epoch)[start : start + batch - len(indices)].tolist()
             indices += taken
             position += len(taken)
         return indices
+
+    def _order(self, seed: int, epoch: int) -> Tensor:
+        kept = self._epoch
+        if kept is None or kept[0] != (seed, epoch):
+            kept = ((seed, epoch), torch.randperm(len(self), generator=step_rng(seed, epoch, "order")))
+            self._epoch = kept
+        return kept[1]
 
     def crop(self, indices: Sequence[int], rng: torch.Generator, smallest: float, share: slice = slice(None)) -> Tensor:
         """Cut a random window of each picture, flip half of them: `[B, 3, height, width]` in [-1, 1].
