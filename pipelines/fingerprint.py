@@ -111,6 +111,17 @@ def stamp(record: Mapping[str, Any]) -> str:
     return _digest(record)
 
 
+def require(record: Mapping[str, Any], url: str, configuration: Iterable[str], sources: Iterable[str]) -> None:
+    """Raise `ConfigurationError` when a loaded run does not say all that going on with it takes: it is too old."""
+    wanted = {"configuration": configuration, "sources": sources}
+    missing = [name for part, names in wanted.items() for name in names if name not in record.get(part, {})]
+    if missing:
+        raise ConfigurationError(
+            f"{url} was made by an older version of stylize, which did not record {', '.join(missing)}: it cannot be "
+            f"continued or repaired; run `stylize {record['kind']}` on it again with --overwrite"
+        )
+
+
 def claim(
     storage: Storage,
     fingerprint: Fingerprint,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.engines import make_engine
 from pipelines.events import Event, Note, ignore
-from pipelines.fingerprint import Fingerprint
+from pipelines.fingerprint import Fingerprint, require
 from pipelines.inverter import InvertSpec
 from pipelines.run import execute
 from pipelines.summary import Summary
@@ -110,11 +110,22 @@ def invert(
     )
 
 
+# What a run needs to have recorded to be continued from its run.json: options of `invert`, and places.
+_WHAT = ("layout", "split", "limit", "noise", "unit_size", "precision")
+_WHERE = ("dataset", "model", "batch_size")
+
+
+def check_record(run: Mapping[str, Any], cache: str) -> None:
+    """Raise `ConfigurationError` when a recorded run is too old for `resume`."""
+    require(run, cache, _WHAT, _WHERE)
+
+
 def resume(run: Mapping[str, Any], cache: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `invert` that say how and not what."""
+    check_record(run, cache)
     configuration, sources = run["configuration"], run["sources"]
-    what = {name: configuration[name] for name in ("layout", "split", "limit", "noise", "unit_size", "precision")}
-    where = {name: sources[name] for name in ("dataset", "model", "batch_size")}
+    what = {name: configuration[name] for name in _WHAT}
+    where = {name: sources[name] for name in _WHERE}
     return invert(cache=cache, **{**what, **where, **options})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.engines import make_engine
 from pipelines.events import Event, Note, ignore
-from pipelines.fingerprint import RUN, Fingerprint
+from pipelines.fingerprint import RUN, Fingerprint, require
 from pipelines.mixer import MixSpec
 from pipelines.mixextras import SHEET, copy_extras, write_sheet
 from pipelines.mixguard import RESERVE
@@ -234,13 +234,25 @@ def mix(
     )
 
 
+# What a run needs to have recorded to be continued from its run.json: options of `mix`, and places.
+_WHAT = (
+    *("split", "limit", "per_image", "even", "method", "strength", "grain", "haze", "min_content_score"),
+    *("size", "format", "seed"),
+)
+_WHERE = ("cache", "styles", "dataset", "styles_dataset", "model", "layers", "batch_size")
+
+
+def check_record(run: Mapping[str, Any], out: str) -> None:
+    """Raise `ConfigurationError` when a recorded run is too old for `resume`."""
+    require(run, out, (*_WHAT, "precision"), _WHERE)
+
+
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
+    check_record(run, out)
     configuration, sources = run["configuration"], run["sources"]
-    names = ["split", "limit", "per_image", "even", "method", "strength", "grain", "haze", "min_content_score"]
-    what = {name: configuration[name] for name in [*names, "size", "format", "seed"]}
-    places = ("cache", "styles", "dataset", "styles_dataset", "model", "layers", "batch_size")
-    where = {name: sources[name] for name in places if sources[name] is not None}
+    what = {name: configuration[name] for name in _WHAT}
+    where = {name: sources[name] for name in _WHERE if sources[name] is not None}
     how = {"precision": configuration["precision"] or "fp32"}  # None: the method has no model
     return mix(out=out, **{**what, **where, **how, **options})
 

@@ -184,7 +184,7 @@ class MixWorker(ABC):
         }
 
     def weathered(self, picture_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
-        """Return a draw of a copy with haze and grain of its exemplar, as far as the style is moved; at most all of it."""
+        """Return a draw with haze and grain of its exemplar, as far as the style is moved; at most all of it."""
         moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
         if self._common.haze * moved:

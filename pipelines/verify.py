@@ -91,10 +91,12 @@ def verify(
     )
     if not repair or verdict.ok:
         return verdict
+    stage = import_module(STAGES[record["kind"]])
+    stage.check_record(record, storage.url)  # before anything is taken away
     with hold(storage, on_event=on_event):
         _clear(storage, findings)
     options = {"engine": engine, "workers": workers, "storage_options": storage_options, "on_event": on_event}
-    summary: Summary = import_module(STAGES[record["kind"]]).resume(record, storage.url, **options)
+    summary: Summary = stage.resume(record, storage.url, **options)
     return Verdict(**{**vars(verdict), "repaired": summary})
 
 

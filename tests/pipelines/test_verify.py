@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.invert import invert
+from pipelines.mix import mix
 from pipelines.verify import verify
 from stylize.errors import ConfigurationError
 from tests.pipelines.helpers import tree
@@ -139,3 +140,18 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"format": 1, "kind": "distil"}))
     with pytest.raises(ConfigurationError, match="'distil'"):
         verify(str(tmp_path))
+
+
+def test_a_run_of_an_older_version_is_refused_and_left_as_it_is(cache: Path, tmp_path: Path) -> None:
+    mix(cache, tmp_path / "out", device="cpu")
+    for run, part, name in ((cache, "configuration", "precision"), (tmp_path / "out", "sources", "styles_dataset")):
+        record = json.loads((run / "run.json").read_text())
+        del record[part][name]
+        (run / "run.json").write_text(json.dumps(record))
+        (run / "manifest.json").unlink()
+        before = tree(run, without=())
+        with pytest.raises(
+            ConfigurationError, match=f"older version .* did not record {name}: .* again with --overwrit"
+        ):
+            verify(str(run), repair=True)
+        assert tree(run, without=()) == before
