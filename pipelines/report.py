@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from pipelines import reportcache, reportmix, reportproxy, reportranking
@@ -15,12 +15,17 @@ from stylize.storage import Storage
 
 PAGES: Mapping[str, Callable[[Survey], bytes]] = {"invert": reportcache.build, "mix": reportmix.build}
 
+USED = {"invert": {"model", "dataset"}, "mix": {"dataset", "styles_dataset"}}  # places that a page reads from
+
 
 def report(
     run: str | os.PathLike[str],
     *,
     out: str | os.PathLike[str] | None = None,
     ranking: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | None = None,
+    dataset: str | os.PathLike[str] | None = None,
+    styles_dataset: str | os.PathLike[str] | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> str:
     """Write the report of a run as one HTML page that needs nothing else, and return where it is.
@@ -31,6 +36,9 @@ def report(
         out: file or URL of the page; by default `report.html` in the run's folder.
         ranking: with proxy sets, the file that `proxy_rank(json=...)` wrote; by default `ranking.json` in their folder,
             if there is one.
+        model: where the bundle of a cache is now, if not where it was; without it there are no reconstructions.
+        dataset, styles_dataset: where the datasets of contents and of a mix's exemplars are now, if not where they
+            were.
         storage_options: passed to fsspec for URLs.
 
     Raises:
@@ -38,22 +46,32 @@ def report(
     """
     there = Storage(run, storage_options)
     storage, name = _place(there, out, storage_options)
-    storage.write(name, _page(there, ranking))
+    moved = {"model": model, "dataset": dataset, "styles_dataset": styles_dataset}
+    places = {what: os.fspath(place) for what, place in moved.items() if place is not None}
+    storage.write(name, _page(there, ranking, places))
     return storage.locate(name)
 
 
-def _page(storage: Storage, ranking: str | os.PathLike[str] | None) -> bytes:
+def _page(storage: Storage, ranking: str | os.PathLike[str] | None, places: Mapping[str, str]) -> bytes:
     if storage.exists(PROXY) and not storage.exists(RUN):
-        return reportproxy.build(storage, reportranking.find(storage, ranking))
+        _check_places("proxy sets", places, {"dataset"})
+        return reportproxy.build(storage, reportranking.find(storage, ranking), places)
     if ranking is not None:
         raise ConfigurationError(f"a ranking belongs to proxy sets, and {storage.url} holds no {PROXY}")
-    seen = survey(storage)
+    seen = survey(storage, places)
     if seen.run["kind"] not in PAGES:
         raise ConfigurationError(
             f"{seen.storage.url} is a run of {seen.run['kind']!r}: give a folder that `invert`, `mix` or `proxy build` "
             "wrote"
         )
-    return PAGES[seen.run["kind"]](seen)
+    kind = str(seen.run["kind"])
+    _check_places("a cache" if kind == "invert" else "a mix", places, USED[kind])
+    return PAGES[kind](seen)
+
+
+def _check_places(what: str, places: Mapping[str, str], used: Set[str]) -> None:
+    if unused := sorted(places.keys() - used):
+        raise ConfigurationError(f"the report of {what} reads no {unused[0].replace('_', ' ')}: leave it out")
 
 
 def _place(

@@ -128,7 +128,8 @@ def _pictures(survey: Survey) -> tuple[dict[str, list[Restored]], str | None]:
     try:
         bundle = load_bundle(sources["model"], device="cpu", storage_options=options)
         if bundle.sha256 != survey.run["weights"]:
-            return {}, f"No pictures here: the model {sources['model']} is not the one of this run any more."
+            changed = f"the model {sources['model']} is not the one of this run any more: name that with --model"
+            return {}, f"No pictures here: {changed}."
         restorer = _Restorer(survey, bundle, Storage(sources["dataset"], options))
         few = min(WORST, max(1, survey.total.rows // 4))  # of a handful of pictures not nearly all are the worst
         shown = {

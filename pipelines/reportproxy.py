@@ -44,10 +44,14 @@ class Target:
         return f"target-{self.name}"
 
 
-def build(storage: Storage, ranking: Mapping[str, Any] | None) -> bytes:
-    """Return the page of what `proxy build` wrote; `ranking` is what `proxy rank --json` wrote."""
+def build(storage: Storage, ranking: Mapping[str, Any] | None, places: Mapping[str, str]) -> bytes:
+    """Return the page of what `proxy build` wrote; `ranking` is what `proxy rank --json` wrote.
+
+    `places` says where sources are now, if they moved.
+    """
     record = read_record(storage)
-    targets = [_target(storage, name, entry, len(record["targets"])) for name, entry in record["targets"].items()]
+    known = record["targets"]
+    targets = [_target(storage, name, entry, len(known), places) for name, entry in known.items()]
     seconds: dict[str, float] = {}
     for target in targets:
         figures.add(seconds, dict(target.survey.total.seconds) if target.survey else {})
@@ -66,9 +70,9 @@ def build(storage: Storage, ranking: Mapping[str, Any] | None) -> bytes:
     )
 
 
-def _target(storage: Storage, name: str, entry: Mapping[str, Any], targets: int) -> Target:
+def _target(storage: Storage, name: str, entry: Mapping[str, Any], targets: int, places: Mapping[str, str]) -> Target:
     try:
-        seen = survey(storage.sub(name))
+        seen = survey(storage.sub(name), places)
     except StylizeError as error:
         return Target(name=name, entry=entry, trouble=str(error))
     pictures, used = Pictures(seen), reportexemplars.uses(seen)

@@ -42,9 +42,14 @@ class Survey:
         return "finished" if self.finished else f"unfinished: {len(self.units)} of {self.run['units']} units"
 
 
-def survey(storage: Storage) -> Survey:
-    """Read the records of a run, finished or not; raises `ConfigurationError` when there is none."""
+def survey(storage: Storage, places: Mapping[str, str] | None = None) -> Survey:
+    """Read the records of a run, finished or not; `places` replace those of its sources that have moved.
+
+    Raises `ConfigurationError` when there is no run.
+    """
     run, totals, weak, strong = load(storage), Totals(), [], []
+    if places:
+        run["sources"] = {**run["sources"], **places}
     units = sorted(commits.committed(storage))
     begun, ended = [], []
     for commit in commits.read_many(storage, units):

@@ -78,7 +78,7 @@ def intervals(rows: Sequence[tuple[str, float, float, float, Child]], unit: str)
         dot, left, right = ((place - low) / (high - low) for place in (value, first, last))
         known = math.isfinite(left) and math.isfinite(right)
         span = tag("i", class_="line", style=f"left:{_percent(left)};width:{_percent(right - left)}") if known else None
-        mark = tag("i", class_="after", style=f"left:{_percent(dot)}", title=f"{value:.1f}")
+        mark = tag("i", class_="after small", style=f"left:{_percent(dot)}", title=f"{value:.1f}")
         lines.append(tag("div", tag("span", name), tag("span", span, mark, class_="track"), tag("b", remark)))
     return tag("div", *lines, _scale(low, high, unit), class_="dumbbells")
 

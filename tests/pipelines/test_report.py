@@ -218,3 +218,22 @@ def test_what_is_no_run_is_refused(tmp_path: Path, cache: Path) -> None:
     storage.write_json("run.json", {**storage.read_json("run.json"), "kind": "train"})
     with pytest.raises(ConfigurationError, match="is a run of 'train'"):
         report(cache)
+
+
+def test_what_moved_may_be_named(cache: Path, stylized: Path, dataset: Path, tmp_path: Path, tiny_model: str) -> None:
+    there = page_of(cache), page_of(stylized)
+    dataset.rename(tmp_path / "moved")
+    storage = Storage(cache)
+    run = storage.read_json("run.json")
+    run["sources"]["model"] = "camvid"
+    storage.write_json("run.json", run)
+    assert "the model camvid is not the one of this run any more: name that with --model" in page_of(cache).text
+    moved = page_of(cache, model=tiny_model, dataset=tmp_path / "moved"), page_of(stylized, dataset=tmp_path / "moved")
+    assert [page.sources for page in moved] == [page.sources for page in there]
+
+
+def test_places_that_a_page_does_not_read_are_refused(cache: Path, stylized: Path) -> None:
+    with pytest.raises(ConfigurationError, match="the report of a cache reads no styles dataset"):
+        report(cache, styles_dataset="x")
+    with pytest.raises(ConfigurationError, match="the report of a mix reads no model"):
+        report(stylized, model="camvid")
