@@ -94,10 +94,11 @@ def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests
 
 
 def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
-    """Stop rather than call a network what it is not: another number of steps, or another size of pictures."""
+    """Stop rather than call a network what it is not: another number of steps, another share of copies."""
     if not (folder / NETWORK).exists():
         return
-    earlier = json.loads((folder / ARM).read_text())
+    defaults = {**asdict(Arm(name="")), **asdict(Recipe())}  # of what came later than the network
+    earlier = {**defaults, **json.loads((folder / ARM).read_text())}
     differing = [name for name in record if name in earlier and earlier[name] != record[name]]
     if differing:
         name = differing[0]
@@ -204,6 +205,7 @@ def main() -> None:
     parser.add_argument("--arms", help="names, separated by commas; all by default")
     parser.add_argument("--seeds", default="0,1,2", help="numbers, separated by commas")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--probability", type=float, default=Recipe.probability, help="share of copies in training")
     parser.add_argument("--height", type=int, help="of pictures while training, a multiple of 16")
     parser.add_argument("--list", action="store_true", help="say which arms there are, and stop")
     parser.add_argument("--json", type=Path, help="write the figures here, and the tables beside them as .md")
@@ -215,7 +217,8 @@ def main() -> None:
         print("\n".join(f"{arm.name:34} {arm.describe}" for arm in arms.values()))
         return
     chosen = [arms[name] for name in options.arms.split(",")] if options.arms else list(arms.values())
-    recipe, seeds = Recipe(steps=options.steps), [int(seed) for seed in options.seeds.split(",")]
+    recipe = Recipe(steps=options.steps, probability=options.probability)
+    seeds = [int(seed) for seed in options.seeds.split(",")]
     untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
     prepare(world, untrained, options.work)
     tests = _tests(world, options.test)
