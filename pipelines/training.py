@@ -18,6 +18,9 @@ from stylize.training.events import Say
 from stylize.training.generator import GeneratorSummary
 from stylize.training.generator import train_generator as _train_generator
 from stylize.training.generator_config import GeneratorTraining
+from stylize.training.generator_trainer import check_shares as check_generator_shares
+from stylize.training.team import Team
+from stylize.training.trainer import check_shares as check_encoder_shares
 
 if TYPE_CHECKING:
     from pipelines.training_ray import RayTraining
@@ -65,6 +68,8 @@ def train_generator(
     }
     common = _common(dataset, out, picture_cache, checkpoint_minutes, device, overwrite, storage_options)
     chosen = choose(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device)
+    if chosen and chosen.workers:
+        check_generator_shares(training, Team(chosen.workers))  # here at once, and again where the number is known
     summary: GeneratorSummary = _run(_train_generator, arguments | common, chosen, on_event)
     return summary
 
@@ -117,6 +122,8 @@ def train_encoder(
     }
     common = _common(dataset, out, picture_cache, checkpoint_minutes, device, overwrite, storage_options)
     chosen = choose(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device)
+    if chosen and chosen.workers:
+        check_encoder_shares(training, Team(chosen.workers))
     summary: TrainingSummary = _run(_train_encoder, arguments | common, chosen, on_event)
     return summary
 

@@ -33,8 +33,7 @@ class GeneratorTrainer:
     def __init__(
         self, generator: Generator, pictures: TrainingPictures, training: GeneratorTraining, team: Team = ALONE
     ) -> None:
-        # The discriminator compares pictures in groups: shares of whole groups are compared as the whole batch would.
-        team.check("the batch size", training.batch, GROUP)
+        check_shares(training, team)
         self.generator, self.pictures, self.training, self.team = generator, pictures, training, team
         self.step = 0
         self.device = generator.mapping.w_avg.device
@@ -207,6 +206,14 @@ class GeneratorTrainer:
             self.augment.load_state_dict(state["augmentation"])
             for scaler, saved in zip((self.scaler, self.critic_scaler), state["scalers"], strict=True):
                 scaler.load_state_dict(saved)
+
+
+def check_shares(training: GeneratorTraining, team: Team) -> None:
+    """Raise `ConfigurationError` when the team cannot share a batch.
+
+    The discriminator compares pictures in groups: in shares of whole groups it compares the same as in the whole batch.
+    """
+    team.check("the batch size", training.batch, GROUP)
 
 
 def _adam(module: torch.nn.Module, training: GeneratorTraining, every: int | None) -> torch.optim.Adam:

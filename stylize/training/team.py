@@ -21,9 +21,12 @@ class Team:
     """
 
     rank = 0
-    size = 1
     local_rank = 0
     """Rank among the processes of this machine."""
+
+    def __init__(self, size: int = 1) -> None:
+        """Make a team of one, or only say how large one is planned."""
+        self.size = size
 
     @property
     def leads(self) -> bool:
@@ -76,7 +79,8 @@ class ProcessTeam(Team):
     """The processes of `torch.distributed`, whose group somebody has made already; tensors live on `device`."""
 
     def __init__(self, device: torch.device, local_rank: int) -> None:
-        self.rank, self.size, self.local_rank = distributed.get_rank(), distributed.get_world_size(), local_rank
+        super().__init__(distributed.get_world_size())
+        self.rank, self.local_rank = distributed.get_rank(), local_rank
         self._device = device
 
     def mean(self, values: Tensor) -> Tensor:

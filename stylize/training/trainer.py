@@ -42,9 +42,7 @@ class EncoderTrainer:
     ) -> None:
         self.bundle, self.pictures, self.training, self.perceptual = bundle, pictures, training, perceptual
         self.tune_generator, self.team = tune_generator, team
-        self.generated = int(training.batch * training.generated)
-        team.check("the number of real pictures in a batch", training.batch - self.generated)
-        team.check("the number of generated pictures in a batch", self.generated)
+        self.generated = check_shares(training, team)
         self.step = 0
         bundle.train().requires_grad_(False)
         bundle.encoder.requires_grad_(True)
@@ -214,6 +212,14 @@ class EncoderTrainer:
         if self.discriminator is not None:
             self.discriminator.load_state_dict(state["discriminator"])
             self.critic.load_state_dict(state["critic"])
+
+
+def check_shares(training: EncoderTraining, team: Team) -> int:
+    """Return how many pictures of a batch are generated, or raise `ConfigurationError` when a team cannot share it."""
+    generated = int(training.batch * training.generated)
+    team.check("the number of real pictures in a batch", training.batch - generated)
+    team.check("the number of generated pictures in a batch", generated)
+    return generated
 
 
 def draw_classes(count: int, classes: int, rng: torch.Generator) -> Tensor | None:

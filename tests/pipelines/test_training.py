@@ -108,3 +108,12 @@ def test_without_ray_train_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(FatalError, match=r'dependencies are missing.: pip install "stylize\[distributed\]"'):
         train_generator("data", "out", training=LIGHT, workers=2)
+
+
+def test_batches_that_workers_cannot_share_are_refused_before_anything_starts() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"the batch size, 16, does not divide among 3 workers in whole groups"
+    ):
+        train_generator("data", "out", training=LIGHT, workers=3)
+    with pytest.raises(ConfigurationError, match=r"real pictures in a batch, 4, .* in equal shares: .* multiple of 3"):
+        train_encoder("data", "out", training=LIGHT_ENCODER, init="camvid", workers=3)

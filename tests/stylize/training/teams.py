@@ -19,8 +19,9 @@ class ThreadTeam(Team):
     """One of several threads that meet at a barrier."""
 
     def __init__(self, rank: int, size: int, table: list[Any], barrier: threading.Barrier) -> None:
+        super().__init__(size)
         self.rank = self.local_rank = rank
-        self.size, self._table, self._barrier = size, table, barrier
+        self._table, self._barrier = table, barrier
 
     def _gather(self, value: Any) -> list[Any]:
         self._table[self.rank] = value

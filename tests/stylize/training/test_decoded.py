@@ -79,13 +79,13 @@ def test_the_others_on_a_machine_wait_for_the_first(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Second(Team):
-        rank, size, local_rank = 1, 2, 1
+        rank = local_rank = 1
 
     def first_comes(_: float) -> None:
         decoded(located(data), SIZE, tmp_path / "kept", team=ALONE)
 
     monkeypatch.setattr(module.time, "sleep", first_comes)
-    pictures, _ = decoded(located(data), SIZE, tmp_path / "kept", team=Second())
+    pictures, _ = decoded(located(data), SIZE, tmp_path / "kept", team=Second(2))
     assert len(pictures) == 5
 
 
