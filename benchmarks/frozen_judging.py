@@ -28,6 +28,7 @@ from stylize.training.inputs import Inputs
 EXEMPLARS = "*0001TP*"  # the dusk drive
 CONTENTS, SHOWN = 24, 4  # frames that are recoloured, and how many of them are on the sheet
 BATCH = 16
+COMPARED = (180, 240)  # size at which colours, features and structure are compared
 DISTANCES: Mapping[str, Callable[[Style, Style], float]] = {"colour": colour_distance, "features": feature_distance}
 
 
@@ -108,7 +109,7 @@ def approach(bundle: Bundle, pictures: Pictures, backbone: Backbone) -> dict[str
     structure = []
     for content, exemplar in zip(pictures.contents, pictures.exemplars, strict=True):
         outcome = transfer(bundle, content, exemplar)[1]
-        sides = [torch.from_numpy(to_model(x, *content.shape[:2]))[None] for x in (content, outcome, exemplar)]
+        sides = [torch.from_numpy(to_model(x, *COMPARED))[None] for x in (content, outcome, exemplar)]
         was, now, goal = (look(side)[0] for side in sides)
         for name, distance in DISTANCES.items():
             before[name].append(distance(was, goal))
