@@ -340,7 +340,8 @@ def main() -> None:
         report: dict[str, Any] = {
             "command": f"python benchmarks/throughput.py --pictures {options.pictures} --count {options.count} "
             f"--engine {options.engine} --stages {' '.join(options.stages)} --repeats {options.repeats} "
-            f"--name {options.name}",
+            + (f"--only '{options.only}' " if options.only else "")
+            + f"--name {options.name}",
             "setting": {
                 "pictures": f"{options.count} of {'x'.join(map(str, bench.size))}",
                 "model": options.model,
