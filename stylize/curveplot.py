@@ -40,8 +40,8 @@ def draw(title: str, subtitle: str, rows: Sequence[Row], panels: Sequence[Panel]
 
 def _panel(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], top: float) -> Html:
     bottom, right = top + PLOT, WIDTH - EDGE
-    across = Axis([0.0, *(x for points in curves.values() for x, _ in points)], LEFT, right, ticks=8)
-    up = Axis([y for points in curves.values() for _, y in points], bottom, top, ticks=4)
+    across = Axis([0.0, *(x for points in curves.values() for x, _ in points)], LEFT, right, ticks=8, room=False)
+    up = Axis([y for points in curves.values() for _, y in points], bottom, top, ticks=4, room=False)
     parts: list[Child] = [text(LEFT, top - 16, title, size=16, weight="650")]
     for at, label in up.ticks():
         parts += [line(LEFT, at, right, at, LINE), text(LEFT - 8, at + 4, label, size=12, colour=SOFT, anchor="end")]

@@ -17,17 +17,25 @@ TICKS = 6  # about as many on an axis
 class Axis:
     """Places values on a line of pixels, with round ticks beyond both ends; values that are not finite do not count.
 
-    With a `scale` of 100 shares are shown in percent.
+    With a `scale` of 100 shares are shown in percent; without `room` a value at a round end lies on that end.
     """
 
     def __init__(
-        self, values: Sequence[float], start: float, end: float, *, scale: float = 1, ticks: int = TICKS
+        self,
+        values: Sequence[float],
+        start: float,
+        end: float,
+        *,
+        scale: float = 1,
+        ticks: int = TICKS,
+        room: bool = True,
     ) -> None:
         known = [scale * value for value in values if math.isfinite(value)]
         low, high = min(known, default=0.0), max(known, default=1.0)
         self._step = _round_step((high - low) / ticks or 1.0)
-        self._low = math.floor(low / self._step - 0.25) * self._step
-        self._high = math.ceil(high / self._step + 0.25) * self._step
+        margin = 0.25 if room else 0.0
+        self._low = math.floor(low / self._step - margin) * self._step
+        self._high = max(math.ceil(high / self._step + margin) * self._step, self._low + self._step)
         self._start, self._end, self._scale = start, end, scale
 
     def __call__(self, value: float) -> float:

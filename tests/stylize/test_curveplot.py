@@ -37,6 +37,8 @@ def test_each_figure_is_a_curve_over_the_images() -> None:
     assert len({y for _, y in level}) == 1
     assert [y for _, y in rising] == sorted((y for _, y in rising), reverse=True)
     assert [x for x, _ in falling] == sorted(x for x, _ in falling)
+    assert "0" in texts(root)
+    assert "-1" not in texts(root), "nobody saw less than no images"
     assert {"Training", "of <five>", "distance", "losses", "l1", "mse", "thousand images seen"} <= set(texts(root))
     assert "frechet" not in texts(root), "one curve needs no legend"
 

@@ -25,6 +25,12 @@ def test_an_axis_has_round_ticks_around_its_values(values: list[float], labels: 
     assert all(100 <= axis(value) <= 300 for value in values if math.isfinite(value))
 
 
+def test_an_axis_without_room_ends_at_its_values() -> None:
+    axis = Axis([0.0, 3.9], 0, 100, room=False)
+    assert [label for _, label in axis.ticks()] == ["0", "1", "2", "3", "4"]
+    assert Axis([5.0], 0, 100, room=False)(5.0) == 0
+
+
 def test_shares_are_shown_in_percent() -> None:
     axis = Axis([0.5, 0.6], 0, 100, scale=100)
     ticks = {label: place for place, label in axis.ticks()}
