@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from pipelines.events import Event, Note, StageStarted, ignore
-from pipelines.fingerprint import RUN, erase, load, stamp
+from pipelines.fingerprint import REPORT, RUN, erase, load, stamp
 from pipelines.mix import BATCH_SIZE, mix, owned
 from pipelines.summary import Summary
 from stylize.cache import CacheReader, Entry
@@ -203,7 +203,8 @@ def _earlier_targets(storage: Storage, record: Mapping[str, Any], *, overwrite: 
     if overwrite:
         for name in known["targets"]:
             erase(storage.sub(name), owned)
-        storage.remove(PROXY)
+        for name in (REPORT, PROXY):
+            storage.remove(name)
         return {}
     there, here = known["built"], record["built"]
     if different := [name for name in sorted(there.keys() | here.keys()) if there.get(name) != here.get(name)]:

@@ -58,6 +58,7 @@ def _page(storage: Storage, ranking: str | os.PathLike[str] | None, places: Mapp
         return reportproxy.build(storage, reportranking.find(storage, ranking), places)
     if ranking is not None:
         raise ConfigurationError(f"a ranking belongs to proxy sets, and {storage.url} holds no {PROXY}")
+    _refuse_training(storage)
     seen = survey(storage, places)
     if seen.run["kind"] not in PAGES:
         raise ConfigurationError(
@@ -67,6 +68,16 @@ def _page(storage: Storage, ranking: str | os.PathLike[str] | None, places: Mapp
     kind = str(seen.run["kind"])
     _check_places("a cache" if kind == "invert" else "a mix", places, USED[kind])
     return PAGES[kind](seen)
+
+
+def _refuse_training(storage: Storage) -> None:
+    """Refuse the folder of a training, whose record is of another form."""
+    record = storage.read_json(RUN) if storage.exists(RUN) else {}
+    kind = str(record.get("kind")) if isinstance(record, dict) else ""
+    if kind.startswith("train"):
+        raise ConfigurationError(
+            f"{storage.url} is a run of {kind!r}, which draws its curves and grids there by itself"
+        )
 
 
 def _check_places(what: str, places: Mapping[str, str], used: Set[str]) -> None:

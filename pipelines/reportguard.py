@@ -73,7 +73,7 @@ def _measured(seen: Look) -> Html | None:
 
 
 def _story(survey: Survey, least: float) -> str:
-    redrawn, flagged = (int(survey.total.figures[name]) for name in ("redrawn", "flagged"))
+    redrawn, flagged = (int(survey.total.figures.get(name, 0)) for name in ("redrawn", "flagged"))
     if not redrawn and not flagged:
         return f"No picture scored below {100 * least:g} %, so none was refused."
     was = "was" if redrawn == 1 else "were"

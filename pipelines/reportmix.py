@@ -54,10 +54,10 @@ def lead(run: Mapping[str, Any]) -> str:
     layers = "" if configuration.get("layers") is None else f", in layers {sources.get('layers')} only"
     size = "at the size of the model" if configuration.get("size") == "model" else "at source size"
     strength = show_strength(parse_strength(configuration.get("strength", 1.0)))
-    grain = f", grain {configuration['grain']:g}" if configuration.get("grain") else ""
+    added = "".join(f", {name} {configuration[name]:g}" for name in ("haze", "grain") if configuration.get(name))
     return (
         f"Pictures of {sources.get('dataset')}, {styles}; method {_method(run)}, "
-        f"strength {strength}{layers}{grain}, seed {configuration.get('seed', 0)}, {size}."
+        f"strength {strength}{layers}{added}, seed {configuration.get('seed', 0)}, {size}."
     )
 
 
@@ -81,7 +81,7 @@ def _figures(survey: Survey, seen: Look) -> Html:
             (size(total.bytes / total.rows), "per picture, labels included"),
         ]
     if "refused" in total.figures:
-        first.append((parts.number(total.figures["redrawn"]), "refused and drawn again"))
+        first.append((parts.number(total.figures.get("redrawn", 0)), "refused and drawn again"))
     return parts.figures_of(survey, *first)
 
 

@@ -78,8 +78,8 @@ def failures(total: Summary, title: str = "Failures") -> Html | None:
 
 def identity(run: Mapping[str, Any], sources: Mapping[str, Any]) -> Html:
     """Return what a run is: its sources, configuration, weights and versions."""
-    named = {name: value for name, value in sources.items() if value is not None}
-    settings = {name: value for name, value in run["configuration"].items() if value is not None}
+    named = {name: value for name, value in sources.items() if value not in (None, [])}
+    settings = {name: value for name, value in run["configuration"].items() if value not in (None, [])}
     shown = {
         **named,
         **{f"{name} (as compared)" if name in named else name: value for name, value in settings.items()},
@@ -113,5 +113,5 @@ def _versions(versions: Mapping[str, str]) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_plain(part) for part in value)
+        return ", ".join(" x ".join(map(str, part)) if isinstance(part, list) else _plain(part) for part in value)
     return str(value)

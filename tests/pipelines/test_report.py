@@ -215,8 +215,11 @@ def test_what_is_no_run_is_refused(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"holds no run\.json"):
         report(tmp_path)
     storage = Storage(cache)
-    storage.write_json("run.json", {**storage.read_json("run.json"), "kind": "train"})
-    with pytest.raises(ConfigurationError, match="is a run of 'train'"):
+    storage.write_json("run.json", {**storage.read_json("run.json"), "kind": "export"})
+    with pytest.raises(ConfigurationError, match="is a run of 'export': give a folder"):
+        report(cache)
+    storage.write_json("run.json", {"kind": "train_encoder"})
+    with pytest.raises(ConfigurationError, match="is a run of 'train_encoder', which draws its curves"):
         report(cache)
 
 

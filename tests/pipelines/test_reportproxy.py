@@ -118,3 +118,11 @@ def test_proxy_sets_at_a_url(built: Path, tiny_model: str) -> None:
     page = Page(Storage("memory://proxies/p").read("report.html"))
     assert "1 target" in page.text
     assert "nav" not in page.tags
+
+
+def test_a_page_goes_with_what_it_shows(built: Path, tmp_path: Path) -> None:
+    styles = {"fog": built / "fog-cache"}
+    proxy_build(built / "data-cache", tmp_path / "proxy", styles=styles, limit=1, device="cpu")
+    page = Path(report(tmp_path / "proxy"))
+    proxy_build(built / "data-cache", tmp_path / "proxy", styles=styles, limit=2, overwrite=True, device="cpu")
+    assert not page.exists()
