@@ -13,6 +13,7 @@ from pipelines.invert import invert
 from pipelines.mix import mix
 from stylize.errors import BadInput, ConfigurationError
 from stylize.readers import Item, MixedDataset
+from stylize.storage import Storage
 from tests.pipelines.helpers import write_dataset
 
 NAMES = [f"0001TP_{number:03d}" for number in range(12)]
@@ -151,7 +152,7 @@ def test_indices_end_where_the_dataset_ends(made: Path) -> None:
 
 
 def test_what_does_not_fit_is_named(made: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="p is the probability of a copy, between 0 and 1, not 1.5"):
+    with pytest.raises(ConfigurationError, match=r"p is the probability of a copy, between 0 and 1, not 1\.5"):
         opened(made, p=1.5)
     with pytest.raises(ConfigurationError, match="leave one of the two out"):
         opened(made, labels=False, label_kind="annot")
@@ -177,3 +178,15 @@ def test_a_picture_that_is_gone_is_named(tmp_path: Path, made: Path, tiny_model:
     (tmp_path / "tree" / "train" / "0001TP_000.png").unlink()
     with pytest.raises(BadInput, match=r"tree/train/0001TP_000\.png"):
         dataset[0]
+
+
+def test_originals_and_copies_may_lie_in_any_storage(made: Path) -> None:
+    storage = Storage("memory://readers")
+    for path in Storage(made / "parquet").list():
+        storage.write(f"copies/{path}", (made / "parquet" / path).read_bytes())
+    for path in Storage(made / "data").list():
+        storage.write(f"data/{path}", (made / "data" / path).read_bytes())
+    dataset = MixedDataset("memory://readers/data", "memory://readers/copies", p=1, split="train")
+    local = opened(made, "parquet", p=1)
+    assert torch.equal(dataset[5].image, local[5].image)
+    assert dataset[5].path.startswith("memory://readers/copies/data/train-00000-of-00001.parquet!5:image!")
