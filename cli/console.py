@@ -102,7 +102,9 @@ class LineMeter:
             self._tell()
 
     def note(self, line: str) -> None:
-        """Print a line."""
+        """Print a line, after the last one on what came to its end before it."""
+        if self._pending and self._pace is not None and self._pace.done >= self._pace.total:
+            self._tell()
         click.echo(line, err=True)
 
     def close(self) -> None:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     help="Labelled streets by day to train on.",
 )
 @click.option(
-    "--size", type=options.Size(), metavar="HxW", default="384x512", show_default=True, help="Size of the pictures."
+    "--size", type=options.Size(), metavar="HxW", default="288x384", show_default=True, help="Size of the pictures."
 )
 @click.option(
     "--steps",
     metavar="N",
     type=click.IntRange(1),
-    default=300,
+    default=240,
     show_default=True,
     help="Of training each segmentation network.",
 )

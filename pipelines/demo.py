@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines import demonetworks, demoreport, demotruth
+from pipelines.democlaim import REPORT, claim
 from pipelines.democommands import CACHE, COPIES, PLOT, PROXY, RANKING, STAGES, STYLES, UNIT, Commands, wrapped
-from pipelines.demonetworks import AFTER, ARMS, BEFORE, INTRA, NETWORKS, PREDICTIONS, seen_height
-from pipelines.demoscenes import DATA, DAY, KINDS, MOST_SCENES, TARGETS, TEST, TRAIN, VAL, WEATHER, Cast, render_missing
-from pipelines.demotruth import FIGURES, STYLIZED, Pair
+from pipelines.demonetworks import AFTER, ARMS, BEFORE, INTRA, PREDICTIONS, seen_height
+from pipelines.demoscenes import DAY, KINDS, MOST_SCENES, TARGETS, TEST, TRAIN, VAL, WEATHER, Cast, render_missing
+from pipelines.demotruth import STYLIZED, Pair
 from pipelines.events import Event, Note, StageStarted, ignore
 from pipelines.invert import invert
 from pipelines.mix import mix
@@ -30,10 +31,6 @@ from stylize.spelling import count
 from stylize.storage import Storage
 from stylize.truth import Comparison, Verdict, by_condition, judge
 
-DEMO = "demo.json"
-REPORT = "report.html"
-FOLDERS = (DATA, "cache", STYLIZED, INTRA, PROXY, NETWORKS, PREDICTIONS)
-FILES = (REPORT, FIGURES, RANKING, PLOT)
 SMALLEST_SIDE = 16
 
 
@@ -76,9 +73,9 @@ def demo(
     *,
     seed: int = 0,
     scenes: int = 40,
-    height: int = 384,
-    width: int = 512,
-    steps: int = 300,
+    height: int = 288,
+    width: int = 384,
+    steps: int = 240,
     model: str = "streets",
     overwrite: bool = False,
     on_event: Callable[[Event], None] = ignore,
@@ -107,7 +104,7 @@ def demo(
     _check(seed=seed, scenes=scenes, height=height, width=width, steps=steps)
     storage = Storage(out)
     settings = {"seed": seed, "scenes": scenes, "height": height, "width": width, "steps": steps}
-    _claim(storage, settings | {"weights": model_sha256(model)}, overwrite=overwrite)
+    claim(storage, settings | {"weights": model_sha256(model)}, overwrite=overwrite)
     show = _Demo(storage, Cast.choose(seed, scenes), settings, model, on_event)
     show.render()
     show.doctor()
@@ -196,7 +193,7 @@ class _Demo:
         """Write every street by day in the style of another one, and in that of some exemplars in weather."""
         with self._stage("mix"):
             self._mix(INTRA)
-            return self._mix(STYLIZED, styles=self.storage.locate(STYLES), per_image=COPIES, grain=1.0)
+            return self._mix(STYLIZED, styles=self.storage.locate(STYLES), per_image=COPIES, haze=1.0, grain=1.0)
 
     def _mix(self, out: str, **how: Any) -> Summary:
         return mix(
@@ -342,42 +339,3 @@ def _check(*, seed: int, scenes: int, height: int, width: int, steps: int) -> No
         raise ConfigurationError(f"pictures must have at least {SMALLEST_SIDE} pixels a side, not {height}x{width}")
     if steps < 1:
         raise ConfigurationError(f"a network is trained for at least 1 step, not {steps}")
-
-
-def _claim(storage: Storage, settings: Mapping[str, Any], *, overwrite: bool) -> None:
-    """Make a folder this demo's own, or find that it already is."""
-    found = storage.list()
-    if DEMO not in found:
-        if found:
-            raise ConfigurationError(
-                f"{storage.url} is not empty and holds no demo (first file: {found[0]}); name an empty or a new folder"
-            )
-        storage.write_json(DEMO, settings)
-        return
-    if overwrite:
-        _erase(storage, found)
-        storage.write_json(DEMO, settings)
-        return
-    known = storage.read_json(DEMO)
-    differences = [
-        f"{name} is {_short(known.get(name))} there and {_short(value)} here"
-        for name, value in settings.items()
-        if known.get(name) != value
-    ]
-    if differences:
-        raise ConfigurationError(
-            f"{storage.url} holds another demo ({'; '.join(differences)}); name another folder or pass --overwrite"
-        )
-
-
-def _erase(storage: Storage, found: Sequence[str]) -> None:
-    """Remove what a demo wrote, its mark last; files of anybody else beside it stay."""
-    own = tuple(f"{folder}/" for folder in FOLDERS)
-    for path in found:
-        if path.startswith(own) or path in FILES:
-            storage.remove(path)
-    storage.remove(DEMO)
-
-
-def _short(value: Any) -> str:
-    return str(value)[:12]

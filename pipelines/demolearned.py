@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from pipelines import provenance
 from pipelines.democommands import PLOT, PROXY
 from pipelines.demonetworks import AFTER, ARMS, BEFORE, PREDICTIONS, named, streets
 from pipelines.demoscenes import DAY, KINDS, TARGETS, TEST, TEST_SPLIT, VAL, label_of, picture_name
-from pipelines.demostory import SMALL, TITLES, Story, day_picture, legend, percent, points
+from pipelines.demostory import SMALL, TITLES, Story, day_picture, legend, percent, points, typed
 from pipelines.proxyresult import ProxyRanking, Ranked
 from stylize.agreement import Agreement
 from stylize.charts import dumbbells
 from stylize.errors import StylizeError
-from stylize.markup import Child, Html, join
+from stylize.markup import Child, Html, tag
 from stylize.models.segmenter import weights_in
 from stylize.ranking import interval
 from stylize.reporting import Shown, code, folded, rows, section, subtitle, table, text
 from stylize.scatter import Point, scatter, side_by_side
 from stylize.spelling import count
-from stylize.storage import Storage
 from stylize.wipes import Wipe, wipes
 
 PROXIES_SHOWN = ("night", "fog")
+PAIR = (BEFORE, AFTER)
 
 
 def overall(story: Story) -> tuple[float, float]:
@@ -37,7 +35,7 @@ def overall(story: Story) -> tuple[float, float]:
 
 def training(story: Story) -> Html:
     """Return the section on what copies do for a network."""
-    ranking, cast = story.ranking, story.cast
+    ranking, cast, typing = story.ranking, story.cast, story.commands
     judged = [("By day", ranking.source), *((TITLES[kind], ranking.real[kind]) for kind in KINDS)]
     shown = [(name, ranked) for name, ranked in judged if ranked is not None]
     lines = [
@@ -59,6 +57,7 @@ def training(story: Story) -> Html:
         text("Always the first of the test streets; by day, the first validation street."),
         wipes([_seen(story, kind) for kind in ("day", *KINDS)], ("Day alone", "With copies"), columns=2),
         legend(),
+        typed(*typing.of("train"), *typing.of("predict"), *(typing.score(arm.name, "night") for arm in PAIR)),
         lead=f"Two networks of {weights / 1e6:.2f} million weights, alike in all but their pictures. One was trained "
         f"on the {len(cast.contents)} labelled streets by day. The other saw a stylized copy every second time, out of "
         f"{story.mixed.rows}. Both took {count(story.steps, 'step')} from random weights, so the level is low; the "
@@ -85,31 +84,27 @@ def choosing(story: Story) -> Html:
         rows(("Validation street", "Frame of the target", "Proxy"), [_proxy(story, kind) for kind in PROXIES_SHOWN]),
         side_by_side(charts),
         table(
-            ("network", "by day", "on proxies", "(95 % interval)", "in truth"),
+            ("network", "by day", "on proxies", "in truth"),
             [_standing(numbers[name], name, ranking) for name in numbers],
         ),
+        tag("ul", *(tag("li", code(name), f": {named()[name].words}") for name in numbers)),
         text(
             "The numbers are the networks in the order of the proxy sets. Up is better in truth, to the right is what "
             "one would choose by: points on a rising line are a judge to trust. Spearman's coefficient says how alike "
             "two orders are: 1 the same, 0 unrelated, \u22121 reversed. ",
             f"{count(agreement.models, 'network').capitalize()} are few, so its interval is wide. The plot that ",
             code("stylize proxy rank"),
-            " draws is in ",
+            " draws, with intervals over the streets, is in ",
             code(PLOT),
             ".",
         ),
+        typed(*story.commands.of("proxies"), story.commands.rank()),
         lead="Where nothing is labelled, no network can be measured, and the one that is best by day may not be the "
         f"best in fog. A proxy set is the labelled validation set in the look of a target, of which "
         f"{count(len(story.cast.targets) // len(KINDS), 'unlabelled frame')} were given here, from streets that no "
         f"network met. {count(len(ARMS), 'small network').capitalize()} are ranked by it, and then by true weather.",
         name="choosing",
     )
-
-
-def most_moved(storage: Storage, run: str) -> Mapping[str, Any]:
-    """Return the row of a mix whose copy moved most."""
-    files = (provenance.read_rows(storage.read(path)) for path in storage.list(f"{run}/provenance"))
-    return max((row for rows in files for row in rows), key=lambda row: (row["shift"], row["image"]))
 
 
 def _truth(ranking: ProxyRanking) -> Ranked:
@@ -122,7 +117,7 @@ def _figures(judged: Sequence[tuple[str, Ranked]]) -> Html:
     lines: list[Sequence[Child]] = []
     for name, ranked in judged:
         gain, (low, high) = _gain(ranked)
-        before, after = (percent(ranked.score(arm.name)) for arm in (BEFORE, AFTER))
+        before, after = (percent(ranked.score(arm.name)) for arm in PAIR)
         lines.append((name, before, after, points(gain), f"{points(low)} to {points(high)}"))
     return table(("mean IoU", "day alone", "with copies", "points", "interval over streets"), lines)
 
@@ -130,7 +125,7 @@ def _figures(judged: Sequence[tuple[str, Ranked]]) -> Html:
 def _gain(ranked: Ranked) -> tuple[float, tuple[float, float]]:
     """Return how much higher the network with copies scores, and the interval of that over the same resamples."""
     scores = ranked.scores
-    before, after = (scores.models.index(arm.name) for arm in (BEFORE, AFTER))
+    before, after = (scores.models.index(arm.name) for arm in PAIR)
     resampled = scores.resampled_RM[:, after] - scores.resampled_RM[:, before]
     return float(scores.mean_M[after] - scores.mean_M[before]), interval(resampled)
 
@@ -171,7 +166,7 @@ def _seen(story: Story, kind: str) -> Wipe:
     else:
         scene, dataset, name = story.cast.tests[0], f"{TEST}/{kind}", f"test/{kind}"
         picture = f"{TEST_SPLIT}/{picture_name(scene, kind)}"
-    left, right = (story.label(f"{PREDICTIONS}/{arm.name}/{name}/{picture}") for arm in (BEFORE, AFTER))
+    left, right = (story.label(f"{PREDICTIONS}/{arm.name}/{name}/{picture}") for arm in PAIR)
     street, true = f"{dataset}/{picture}", f"{dataset}/{label_of(picture)}"
     return Wipe(
         left=Shown(picture=left, alt=f"what the network of the day sees, {kind}"),
@@ -186,7 +181,7 @@ def _seen(story: Story, kind: str) -> Wipe:
 
 def _by_class(ranking: ProxyRanking) -> Html:
     truth = _truth(ranking)
-    before, after = (truth.by_class(arm.name, ranking.classes) for arm in (BEFORE, AFTER))
+    before, after = (truth.by_class(arm.name, ranking.classes) for arm in PAIR)
     lines: list[Sequence[Child]] = [
         (name.replace("_", " "), _share(before[name]), _share(after[name]), _change(before[name], after[name]))
         for name in ranking.classes
@@ -237,9 +232,8 @@ def _judged(agreement: Agreement) -> str:
 def _standing(number: int, name: str, ranking: ProxyRanking) -> Sequence[Child]:
     standing = next(one for one in ranking.average.standings if one.model == name)
     by_day = "" if ranking.source is None else percent(ranking.source.score(name))
-    span = f"({100 * standing.low:.1f} to {100 * standing.high:.1f})"
-    network = join(f"{number} ", code(name), f" {named()[name].words}")
-    return network, by_day, percent(standing.score), span, percent(_truth(ranking).score(name))
+    true = percent(_truth(ranking).score(name))
+    return tag("span", f"{number} ", code(name), class_="whole"), by_day, percent(standing.score), true
 
 
 def _signed(value: float) -> str:

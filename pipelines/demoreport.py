@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import torch
 
-from pipelines import demolearned
-from pipelines.democommands import STAGES, wrapped
-from pipelines.demonetworks import AFTER, BEFORE, INTRA
-from pipelines.demoscenes import KINDS, PER_CONDITION, TEST, TRAIN, WEATHER, label_of
+from pipelines import demolearned, demoresults
+from pipelines.democommands import STAGES
+from pipelines.demoscenes import KINDS, PER_CONDITION, TRAIN, WEATHER, label_of
 from pipelines.demostory import (
     MINUS,
     SMALL,
@@ -21,12 +19,13 @@ from pipelines.demostory import (
     exemplar_path,
     legend,
     over,
+    typed,
 )
-from pipelines.demotruth import STYLIZED, Pair
+from pipelines.demotruth import STYLIZED
 from stylize import __version__
-from stylize.charts import bars, dumbbells
+from stylize.charts import bars
 from stylize.images import decode_rgb, from_model, to_model
-from stylize.markup import Child, Html, join
+from stylize.markup import Html
 from stylize.models.bundle import load_bundle
 from stylize.render import render_clipped
 from stylize.reporting import (
@@ -34,24 +33,19 @@ from stylize.reporting import (
     code,
     commands,
     fitted,
-    folded,
     footer,
     gallery,
     links,
     masthead,
     page,
     section,
-    subtitle,
     table,
     text,
     tiles,
 )
 from stylize.spelling import size, spell
-from stylize.truth import Verdict, by_condition, judge
-from stylize.wipes import Wipe, wipes
+from stylize.truth import judge
 
-LEAST = 2  # pairs shown that gained least
-SIDES = ("Stylized", "True weather")
 PARTS = {
     "streets": "What went in",
     "how": "How it works",
@@ -76,12 +70,12 @@ def build(story: Story) -> bytes:
         _figures(story),
         _streets(story),
         _method(story),
-        _results(story),
-        _truth(story),
+        demoresults.results(story),
+        demoresults.truth(story),
         demolearned.training(story),
         demolearned.choosing(story),
         _cost(story),
-        _own(story),
+        _own(),
         footer(
             f"Written by stylize {__version__} on {time.strftime('%Y-%m-%d %H:%M:%S %Z')}. Streets are procedural: "
             "scene numbers below 1000, of which the bundled model has seen none. Folder: ",
@@ -173,6 +167,7 @@ def _streets(story: Story) -> Html:
             code("stylize doctor"),
             " has found nothing wrong with the labelled ones.",
         ),
+        typed(*story.commands.of("render"), *story.commands.of("doctor")),
         lead=f"Labelled streets by day, and a few pictures of other streets without labels: {PER_CONDITION} each at "
         "dusk, at night, in fog, in rain and in snow.",
         name="streets",
@@ -211,130 +206,12 @@ def _method(story: Story) -> Html:
             code("stylize mix"),
             "). From 3 to 4 only the style changes, and what the small model gets wrong is wrong in both. So the "
             "change is fitted by a smooth colour map that keeps to edges, and applied to the content at its full size: "
-            f"{content.shape[0]} x {content.shape[1]} here, any size on your own frames. Streaks and flakes, which no "
-            "change of colour brings, come from the exemplar's grain.",
+            f"{content.shape[0]} x {content.shape[1]} here, any size on your own frames. What no change of "
+            "colour brings is carried over apart: haze that thickens with distance, and grain, such as streaks.",
         ),
+        typed(*story.commands.of("invert")),
         lead="No pixel of the exemplar gets into the result, and none of the content moves.",
         name="how",
-    )
-
-
-def _results(story: Story) -> Html:
-    chosen = [pair for kind in KINDS for pair in story.of_condition(kind)[:1]]
-    cards = [_card(story, pair) for pair in chosen]
-    return section(
-        PARTS["results"],
-        wipes([*cards, _intra(story)], ("By day", "Stylized"), columns=2),
-        text(
-            "The first five take their exemplar from elsewhere (",
-            code("--styles"),
-            "), for weather that the dataset has never seen. The last takes it from the same dataset, which spreads "
-            "what little variety of light there is. All have their label beside them, copied byte for byte.",
-        ),
-        lead="Drag the line. Of every kind of weather this is the copy with the median gain towards the truth, so "
-        "neither the best nor the worst.",
-        name="results",
-    )
-
-
-def _card(story: Story, pair: Pair) -> Wipe:
-    comparison, name = story.of(pair), pair.exemplar.condition
-    return Wipe(
-        left=Shown(picture=story.picture(pair.content), alt=f"street {pair.scene} by day"),
-        right=Shown(picture=story.picture(pair.result), alt=f"street {pair.scene} in the style of {name}"),
-        caption=f"{TITLES[name]}: street {pair.scene} in the style of street {pair.exemplar.scene}",
-        beside=[Shown(picture=story.picture(exemplar_path(pair), SMALL), caption="Exemplar", alt=f"exemplar, {name}")],
-        facts=[("PSNR to the true weather", f"{comparison.content_low:.1f} → {comparison.result_low:.1f} dB")],
-    )
-
-
-def _intra(story: Story) -> Wipe:
-    """Compare a content with its copy in the style of another street of the same dataset."""
-    row = demolearned.most_moved(story.storage, INTRA)
-    return Wipe(
-        left=Shown(picture=story.picture(f"data/day/{row['content_source']}"), alt=f"content {row['content']}"),
-        right=Shown(picture=story.picture(f"{INTRA}/{row['image']}"), alt=f"result {row['image']}"),
-        caption="Within the day: the copy that moved most in the style of another street by day",
-        beside=[
-            Shown(
-                picture=story.picture(f"data/day/{row['exemplar_source']}", SMALL),
-                caption="Exemplar",
-                alt=f"exemplar {row['exemplar']}",
-            )
-        ],
-        facts=[("moved by", f"{row['shift']:.0f} of 255 grey levels")],
-    )
-
-
-def _truth(story: Story) -> Html:
-    verdicts = by_condition(story.comparisons.values())
-    everything = judge(story.comparisons.values())
-    ordered = [name for name in KINDS if name in verdicts]
-    lines = [
-        (
-            TITLES[name],
-            verdicts[name].content_low,
-            verdicts[name].result_low,
-            f"{verdicts[name].closer_low:.0%} of {verdicts[name].pairs} nearer",
-        )
-        for name in ordered
-    ]
-    body = [_line(TITLES[name], verdicts[name]) for name in ordered]
-    least = sorted(story.pairs, key=story.gain)[:LEAST]
-    typical = [pair for kind in ("night", "fog") for pair in story.of_condition(kind)[:1]]
-    return section(
-        PARTS["truth"],
-        dumbbells(lines, "dB", ("content as it was", "stylized result")),
-        text(
-            "PSNR says how near two pictures are; 6 dB more is half the difference. It is taken here after a blur of a "
-            "24th of the height, so that it means light and colour by region."
-        ),
-        folded(
-            "The figures, also without the blur",
-            table(
-                ("", "pairs", "nearer", "nearer, blurred", "PSNR", "PSNR, blurred"), [*body, _line("All", everything)]
-            ),
-            text(
-                "Without the blur every pixel counts: flakes and streaks in their very places, puddles, lit lamps and "
-                "the snow on the ground, which no change of colours can bring."
-            ),
-        ),
-        wipes([_against_truth(story, pair) for pair in typical], SIDES, columns=2),
-        subtitle("Where it works least"),
-        text(f"Of all {len(story.pairs)} pairs that were measured, these gained least."),
-        wipes([_against_truth(story, pair) for pair in least], SIDES, columns=2),
-        lead="Real frames cannot tell what a street would look like in the exemplar's weather; rendered ones can. The "
-        f"copies of {len({pair.scene for pair in story.pairs})} streets are held against the same street rendered in "
-        "exactly the light and weather of the exemplar, which neither model nor pipeline has seen.",
-        name="truth",
-    )
-
-
-def _against_truth(story: Story, pair: Pair) -> Wipe:
-    comparison = story.of(pair)
-    return Wipe(
-        left=Shown(picture=story.picture(pair.result), alt=f"street {pair.scene}, stylized"),
-        right=Shown(picture=story.picture(pair.true.path), alt=f"street {pair.scene} in true weather"),
-        caption=f"{TITLES[pair.exemplar.condition]}: street {pair.scene}",
-        beside=[
-            Shown(picture=story.picture(pair.content, SMALL), caption="By day", alt=f"street {pair.scene} by day"),
-            Shown(picture=story.picture(exemplar_path(pair), SMALL), caption="Exemplar", alt="its exemplar"),
-        ],
-        facts=[
-            ("by day", f"{comparison.content_low:.1f} dB"),
-            ("stylized", f"{comparison.result_low:.1f} dB"),
-        ],
-    )
-
-
-def _line(name: str, verdict: Verdict) -> Sequence[Child]:
-    return (
-        name,
-        str(verdict.pairs),
-        f"{verdict.closer:.0%}",
-        f"{verdict.closer_low:.0%}",
-        f"{verdict.content:.1f} → {verdict.result:.1f} dB",
-        f"{verdict.content_low:.1f} → {verdict.result_low:.1f} dB",
     )
 
 
@@ -365,8 +242,7 @@ def _cost(story: Story) -> Html:
     )
 
 
-def _own(story: Story) -> Html:
-    lines = [wrapped(line) for stage, its in story.commands.by_stage().items() for line in (f"# {stage}", *its)]
+def _own() -> Html:
     return section(
         "The same with your own frames",
         commands(
@@ -376,7 +252,7 @@ def _own(story: Story) -> Html:
             "stylize invert ~/data/frames frames-cache",
             "stylize invert ~/photos/night night-cache",
             "# a labelled dataset with the same folders and file names, in the style of the exemplars",
-            "stylize mix frames-cache frames-at-night --styles night-cache --per-image 4 --grain 1",
+            "stylize mix frames-cache frames-at-night --styles night-cache --per-image 4 --haze 1 --grain 1",
             "stylize verify frames-at-night",
             "stylize report frames-at-night",
         ),
@@ -388,18 +264,10 @@ def _own(story: Story) -> Html:
             code("stylize train-encoder"),
             " trains one on your own pictures, without labels.",
         ),
-        folded(
-            "What this demo did, command by command",
-            commands(*lines),
-            text(
-                join(
-                    "Given in this demo's folder, they find everything done. ",
-                    code(STYLIZED),
-                    " is a dataset that a trainer reads as it is; labels of the tests are in ",
-                    code(TEST),
-                    f"; networks {BEFORE.name} and {AFTER.name} are those before and after.",
-                )
-            ),
+        text(
+            "Given in this demo's folder, the commands of the parts above find everything done. ",
+            code(STYLIZED),
+            " is a dataset that a trainer reads as it is.",
         ),
         name="own",
     )

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.democommands import Commands
+from pipelines.democommands import Commands, wrapped
 from pipelines.demoscenes import DAY, KINDS, WEATHER, Cast
 from pipelines.demotruth import Pair
 from pipelines.proxyresult import ProxyRanking
 from pipelines.summary import Summary
 from stylize.images import Pixels, decode_label, decode_rgb
 from stylize.markup import Html, tag
-from stylize.reporting import fitted
+from stylize.reporting import commands, fitted, folded
 from stylize.scenes.kinds import CLASSES
 from stylize.storage import Storage
 from stylize.truth import Comparison
@@ -96,6 +96,11 @@ class Story:
 def exemplar_path(pair: Pair) -> str:
     """Return the exemplar of a pair, relative to the demo."""
     return f"{WEATHER}/{pair.exemplar.source}"
+
+
+def typed(*lines: str) -> Html:
+    """Return the commands of a part, out of sight until somebody asks for them."""
+    return folded("The commands for this part", commands(*map(wrapped, lines)))
 
 
 def over(picture_HWC: Pixels, colours_HWC: Pixels) -> Pixels:

@@ -31,7 +31,7 @@ class Recipe:
     without, thin and rare things are never learnt. `relit` changes the light of most pictures at random.
     """
 
-    steps: int = 300
+    steps: int = 240
     batch: int = 8
     rate: float = 4e-3
     decay: float = 1e-2

@@ -48,6 +48,18 @@ def test_spell(seconds: float, text: str) -> None:
     assert console.spell(seconds) == text
 
 
+def test_what_came_to_its_end_is_told_before_the_next_note(capsys: pytest.CaptureFixture[str]) -> None:
+    meter = LineMeter(clock=Clock())
+    pace = Pace(2, clock=Clock())
+    meter.start("invert", "images", pace)
+    for note in ("half-way", "verified"):
+        pace.add(1)
+        meter.update()
+        meter.note(note)
+    meter.close()
+    assert capsys.readouterr().err.splitlines() == ["half-way", "invert: 2 of 2 images", "verified"]
+
+
 def test_lines_come_once_per_interval_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
     pace = Pace(40, clock=clock)
