@@ -16,7 +16,7 @@ from stylize.models.bundle import best_device, generator_to_bytes, load_generato
 from stylize.models.generator import Generator, GeneratorConfig
 from stylize.storage import Storage
 from stylize.training.events import Say, note, silent
-from stylize.training.frechet import FrechetMeter, load_extractor
+from stylize.training.frechet import Features, FrechetMeter, load_extractor
 from stylize.training.generator_config import GeneratorTraining
 from stylize.training.generator_trainer import GeneratorTrainer
 from stylize.training.grid import tile
@@ -93,11 +93,13 @@ def train_generator(
         "inputs": {"pictures": len(inputs.train), "sha256": inputs.sha256},
     }
     generator.to(place).to(memory_format=torch.channels_last)
+    features = _features(training, inception, place, say) if team.leads else None
     team.together(lambda: record.begin(configuration, overwrite=overwrite))
     folder = picture_folder(record.storage, picture_cache)
     pictures, unreadable = load_pictures(inputs.training, *generator.image_size, folder, say, team=team)
     trainer = GeneratorTrainer(generator, pictures, training, team)
-    evaluation = Evaluation(trainer, record, _meter(trainer, inception, say) if team.leads else None)
+    meter = FrechetMeter(pictures, features, count=training.frechet_pictures, seed=training.seed) if features else None
+    evaluation = Evaluation(trainer, record, meter)
     loop = TrainingLoop(
         trainer,
         record,
@@ -180,16 +182,14 @@ def _new_generator(config: GeneratorConfig, seed: int) -> Generator:
         return Generator(config)
 
 
-def _meter(trainer: GeneratorTrainer, inception: Path | None, say: Say) -> FrechetMeter | None:
-    """Return what measures the Frechet distance; where it cannot be, say in one line why not."""
-    training = trainer.training
+def _features(training: GeneratorTraining, inception: Path | None, device: torch.device, say: Say) -> Features | None:
+    """Return what the Frechet distance is taken on; where there is nothing, say in one line why not."""
     if not training.frechet_pictures:
         return None
     try:
-        features = load_extractor(inception, trainer.device)
+        return load_extractor(inception, device)
     except FatalError as error:
         if inception is not None:
             raise
         say(note(f"no Frechet distance: {error}"))
         return None
-    return FrechetMeter(trainer.pictures, features, count=training.frechet_pictures, seed=training.seed)
