@@ -14,7 +14,7 @@ from pipelines.mixer import MixSpec
 from pipelines.mixextras import SHEET, copy_extras, write_sheet
 from pipelines.mixguard import RESERVE
 from pipelines.mixplan import PLAN, MixPlan
-from pipelines.mixshards import FOLDER, FORMATS, SHARD, TREE, Packing, label_columns
+from pipelines.mixshards import FOLDER, FORMATS, SHARD, TREE, packing_of
 from pipelines.mixwork import MixWorkSpec
 from pipelines.run import execute
 from pipelines.summary import Summary
@@ -161,8 +161,7 @@ def mix(
     work, pool = wanted.build(contents, exemplars)
     packing = None
     if format != TREE:
-        columns = label_columns(contents.entries(), resized=size == "model")
-        packing = Packing(format=format, units=work.units, columns=columns)
+        packing = packing_of(format, work.units, contents.entries(), resized=size == "model")
     if per_image > pool - (exemplars is None):  # of the same dataset, one is the picture itself
         on_event(Note(text=f"{per_image} copies of each picture and {pool} exemplars: some copies will be alike"))
     fingerprint = Fingerprint(

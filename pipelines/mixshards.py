@@ -28,7 +28,8 @@ from pipelines.units import unit_name
 from stylize.cache import Entry
 from stylize.datasets.labels import label_kind
 from stylize.datasets.tree import is_image, stem, without_suffix
-from stylize.packed import parquet_address, parse, tar_address
+from stylize.errors import ConfigurationError
+from stylize.packed import inner, parquet_address, parse, tar_address
 from stylize.storage import Storage
 
 TREE = "tree"
@@ -68,9 +69,9 @@ class Packing:
         rows: dict[int, Row] = {}
         records = []
         pack = _to_tar if self.format == "webdataset" else partial(_to_parquet, columns=sorted(self.columns.values()))
-        for split in sorted({row["split"] for row, _ in copies}):
-            chosen = [index for index, (row, _) in enumerate(copies) if row["split"] == split]
-            path = self.shard(unit, split)
+        shards = [self.shard(unit, row["split"]) for row, _ in copies]
+        for path in sorted(set(shards)):
+            chosen = [index for index, shard in enumerate(shards) if shard == path]
             data, addressed = pack(path, [copies[index] for index in chosen])
             rows |= dict(zip(chosen, addressed, strict=True))
             records.append(commits.publish(out, path, data))
@@ -88,23 +89,45 @@ def unpacked(out: Storage, row: Row) -> tuple[Row, list[Part]]:
     return {**row, "image": parts[0].path, "labels": [part.path for part in parts[1:]]}, parts
 
 
-def label_columns(entries: Iterable[Entry], *, resized: bool) -> dict[str, str]:
-    """Return the column of each kind of label that the outputs of a cache have.
+def packing_of(format: str, units: int, entries: Iterable[Entry], *, resized: bool) -> Packing:
+    """Return how the outputs of a cache are packed.
 
-    Label pictures go to `label`, or `label_<kind>` when there are several kinds, polygons and other files to
+    Label pictures go to the column `label`, or `label_<kind>` when there are several kinds, polygons and other files to
     `file_<kind>`.
+
+    Raises:
+        ConfigurationError: two files would have one place in a shard.
     """
     kinds: dict[str, bool] = {}
     for entry in entries:
+        if format == "webdataset" and entry.id == inner(entry.image):
+            raise ConfigurationError(
+                f"another picture differs from {entry.id} in its ending alone, and in tar files they would share a "
+                "name: rename it, or write another format"
+            )
+        mine: dict[str, str] = {}
         for path in entry.labels:
             if is_image(path) or not resized:
-                kinds.setdefault(label_kind(entry, path), is_image(path))
+                kind = label_kind(entry, path)
+                if mine.setdefault(kind, path) != path:
+                    raise ConfigurationError(
+                        f"{inner(path)} and {inner(mine[kind])} are both labels of the kind {kind}, and a shard has "
+                        "one place for it: rename them, or write a tree"
+                    )
+                kinds.setdefault(kind, is_image(path))
+    return Packing(format=format, units=units, columns=_columns(kinds))
+
+
+def _columns(kinds: Mapping[str, bool]) -> dict[str, str]:
+    """Return the column of each kind of label, of which it is known whether its files are pictures."""
     pictures = [kind for kind, picture in kinds.items() if picture]
     columns: dict[str, str] = {}
     for kind in sorted(kinds):
         name = re.sub(r"\W+", "_", kind).strip("_")
-        column = f"label_{name}" if kinds[kind] else f"file_{name}"
-        columns[kind] = "label" if pictures == [kind] else column + "_" * (column in columns.values())
+        column = "label" if pictures == [kind] else f"label_{name}" if kinds[kind] else f"file_{name}"
+        while column in columns.values():
+            column += "_"
+        columns[kind] = column
     return columns
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipelines.commits import FileRecord
 from pipelines.evaluate_stylization import evaluate_stylization
 from pipelines.invert import invert
 from pipelines.mix import mix
-from pipelines.mixshards import label_columns
+from pipelines.mixshards import packing_of
 from pipelines.report import report
 from pipelines.status import status
 from pipelines.verify import verify
@@ -206,17 +207,30 @@ def test_several_kinds_of_labels_have_columns_of_their_own(tmp_path: Path, tiny_
     assert [len(sample.labels) for sample in found.samples] == [2, 3, 3]
 
 
-def test_label_columns_are_told_apart() -> None:
-    def entry(*labels: str) -> Entry:
-        return Entry(id="images/a", image="images/a.png", labels=labels, split="", key="a", unit=0)
+def entry(*labels: str, id: str = "images/a") -> Entry:
+    return Entry(id=id, image="images/a.png", labels=labels, split="", key="a", unit=0)
 
-    assert label_columns([entry("labels/a.png")], resized=False) == {"labels": "label"}
-    assert label_columns([entry()], resized=False) == {}
-    several = [entry("labels/a_x-y.png", "labels/a_x_y.png"), entry("labels/a.json")]
-    assert label_columns(several, resized=False) == {
-        "labels.json": "file_labels_json", "x-y": "label_x_y", "x_y": "label_x_y_",
+
+def test_label_columns_are_told_apart() -> None:
+    def columns(*entries: Entry, resized: bool = False) -> Mapping[str, str]:
+        return packing_of("parquet", 1, entries, resized=resized).columns
+
+    assert columns(entry("labels/a.png")) == {"labels": "label"}
+    assert columns(entry()) == {}
+    several = entry("labels/a_x-y.png", "labels/a_x_y.png"), entry("labels/a.json"), entry("labels/a_x+y.png")
+    assert columns(*several) == {
+        "labels.json": "file_labels_json", "x+y": "label_x_y", "x-y": "label_x_y_", "x_y": "label_x_y__",
     }  # fmt: skip
-    assert label_columns(several, resized=True) == {"x-y": "label_x_y", "x_y": "label_x_y_"}
+    assert set(columns(*several, resized=True)) == {"x+y", "x-y", "x_y"}
+
+
+def test_two_files_never_share_a_place() -> None:
+    with pytest.raises(ConfigurationError, match=r"labels/ins/a_id.png and labels/sem/a_id.png are both .* kind id"):
+        packing_of("parquet", 1, [entry("labels/sem/a_id.png", "labels/ins/a_id.png")], resized=False)
+    clash = entry(id="images/a.png")
+    assert packing_of("parquet", 1, [clash], resized=False).columns == {}
+    with pytest.raises(ConfigurationError, match=r"differs from images/a.png in its ending alone"):
+        packing_of("webdataset", 1, [clash], resized=False)
 
 
 def encoded(seed: int) -> bytes:
