@@ -50,6 +50,16 @@ def connected(address: str | None, workers: int | None) -> Iterator[bool]:
 
 
 def _start(workers: int | None) -> None:
+    try:
+        _init_own(workers)
+    except Exception as error:  # Ray raises a bare one when its processes take too long to come up
+        said = " ".join(str(error).split())[:300]
+        raise FatalError(
+            f"Ray does not start on this machine ({said}): try again when it is less busy, or name a cluster (--address)"
+        ) from error
+
+
+def _init_own(workers: int | None) -> None:
     ray.init(
         # Without it Ray would join whatever cluster it finds traces of on this machine.
         address="local",

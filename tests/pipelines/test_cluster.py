@@ -59,6 +59,12 @@ def test_a_cluster_of_our_own_has_room_for_the_workers_asked_for(ray: FakeRay) -
         assert ray.settings["num_cpus"] == max(64, os.cpu_count() or 1)
 
 
+def test_a_cluster_that_does_not_start_is_told_with_the_remedy(ray: FakeRay) -> None:
+    ray.error = Exception("The current node timed out\nduring startup.")
+    with pytest.raises(FatalError, match=r"not start .*node timed out during startup.*: try again .* --address"):
+        cluster.connected(None, None).__enter__()
+
+
 def test_a_cluster_at_an_address_is_joined_as_it_is(ray: FakeRay) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"127.0.0.1:{listening.getsockname()[1]}"
