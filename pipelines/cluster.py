@@ -55,7 +55,7 @@ def _start(workers: int | None) -> None:
     except Exception as error:  # Ray raises a bare one when its processes take too long to come up
         said = " ".join(str(error).split())[:300]
         raise FatalError(
-            f"Ray does not start on this machine ({said}): try again when it is less busy, or name a cluster (--address)"
+            f"Ray does not start on this machine ({said}): try again when it is less busy, or give an --address"
         ) from error
 
 
