@@ -36,6 +36,7 @@ PUBLIC = [
     "open_dataset",
     "proxy_build",
     "proxy_rank",
+    "relight",
     "report",
     "snippet",
     "status",
