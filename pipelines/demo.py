@@ -155,6 +155,7 @@ class _Demo:
         known = demotruth.recorded(storage)
         self.seconds: dict[str, float] = known["seconds"]
         self.processor: dict[str, float] = known["processor"]
+        self.problems = 0
         self._tell = on_event
 
     def render(self) -> None:
@@ -163,9 +164,10 @@ class _Demo:
             render_missing(self.storage, self.cast.pictures(), *self.size, self._tell)
 
     def doctor(self) -> None:
-        """Examine the labelled streets, as anybody should before a long run."""
+        """Examine the labelled streets, as anybody should before a long run, and remember what is wrong."""
         with self._stage("doctor"):
             found = diagnose(open_dataset(self.storage.sub(DAY)))
+            self.problems = len(found.problems)
             for problem in found.problems:
                 self._tell(Note(text=f"{problem.severity}: {problem.count} {problem.message}: {problem.remedy}"))
             self._tell(
@@ -308,6 +310,7 @@ class _Demo:
                 seconds=self.seconds,
                 processor=self.processor,
                 commands=self.commands,
+                problems=self.problems,
                 steps=self.settings["steps"],
             )
             self.storage.write(REPORT, demoreport.build(story))

@@ -43,7 +43,7 @@ from stylize.reporting import (
     text,
     tiles,
 )
-from stylize.spelling import size, spell
+from stylize.spelling import count, size, spell
 from stylize.truth import judge
 
 PARTS = {
@@ -123,6 +123,7 @@ def _figures(story: Story) -> Html:
 
 def _streets(story: Story) -> Html:
     first = story.cast.contents[0]
+    found = count(story.problems, "problem") if story.problems else "nothing wrong"
     day = day_picture(first, TRAIN)
     label = label_of(day)
     content = decode_rgb(story.storage.read(day))
@@ -165,7 +166,7 @@ def _streets(story: Story) -> Html:
             "Rendered streets stand in for real frames here because only they can be had in two kinds of weather, and "
             "so can tell whether a result is right. No street is in two rows of the table. ",
             code("stylize doctor"),
-            " has found nothing wrong with the labelled ones.",
+            f" has found {found} with the labelled ones.",
         ),
         typed(*story.commands.of("render"), *story.commands.of("doctor")),
         lead=f"Labelled streets by day, and a few pictures of other streets without labels: {PER_CONDITION} each at "

@@ -44,7 +44,10 @@ PALETTE = np.array(
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """What the page tells; `pairs` have a true render, `comparisons` with it are by the hash of a pair's result."""
+    """What the page tells; `pairs` have a true render, `comparisons` with it are by the hash of a pair's result.
+
+    `problems` are what doctor found wrong with the labelled streets.
+    """
 
     storage: Storage
     cast: Cast
@@ -56,6 +59,7 @@ class Story:
     seconds: Mapping[str, float]
     processor: Mapping[str, float]
     commands: Commands
+    problems: int
     steps: int
 
     def picture(self, path: str, width: int = WIDE) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,7 @@ from stylize.errors import ConfigurationError
 STRIDE = 16  # of the coarsest features: pictures come in multiples of it
 GROUPS = 8
 WIDTHS, PYRAMID = (16, 32, 64, 96), 32
+_SEEDED = threading.Lock()  # torch's generator is one for all threads
 
 
 class Segmenter(nn.Module):
@@ -75,6 +77,6 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 def initial(classes: int, seed: int, widths: Sequence[int] = WIDTHS, pyramid: int = PYRAMID) -> Segmenter:
     """Return a network with the first weights of a seed; the state of torch's own generator is kept."""
-    with torch.random.fork_rng(devices=[]):
+    with _SEEDED, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Segmenter(classes, widths, pyramid)

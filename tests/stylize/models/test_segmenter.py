@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -30,6 +32,13 @@ def test_first_weights_follow_the_seed_and_leave_torch_alone() -> None:
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+def test_first_weights_do_not_depend_on_other_threads() -> None:
+    alone = [initial(3, seed).head.weight for seed in range(16)]
+    with ThreadPoolExecutor(4) as pool:
+        together = [network.head.weight for network in pool.map(lambda seed: initial(3, seed), range(16))]
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
 def test_the_default_is_small() -> None:
