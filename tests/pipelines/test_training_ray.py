@@ -143,8 +143,8 @@ def test_a_refusal_in_the_workers_is_the_callers(data: str, tmp_path: Path) -> N
 
 
 def test_a_cluster_without_room_is_told_at_once(data: str, tmp_path: Path) -> None:
+    training = GENERATOR_TRAINING.with_(batch=12)
     with pytest.raises(FatalError, match=r"no room for 3 workers of 1 CPU each on 1 node .*lower --workers"):
-        training = GENERATOR_TRAINING.with_(batch=12)
         train_generator(data, str(tmp_path), training=training, device="cpu", engine="ray", workers=3)
     with pytest.raises(FatalError, match=r"no room for 1 workers of 1 CPU and 1 GPU each"):
         train_generator(data, str(tmp_path), training=GENERATOR_TRAINING, engine="ray", gpus_per_worker=1.0)

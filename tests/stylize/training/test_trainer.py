@@ -121,7 +121,7 @@ def test_classes_are_one_hot() -> None:
 def test_swap_targets_share_the_light_with_the_style_view(
     bundle: Bundle, pictures: TrainingPictures, training: EncoderTraining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def light(images_BCHW: Tensor, rng: torch.Generator) -> Tensor:
+    def light(images_BCHW: Tensor, rng: torch.Generator, share: slice, count: int) -> Tensor:
         return torch.rand(len(images_BCHW), 1, 1, 1, generator=rng).expand_as(images_BCHW)
 
     monkeypatch.setattr(module, "relight", light)
