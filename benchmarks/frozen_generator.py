@@ -180,9 +180,8 @@ def report(results: Mapping[str, Any]) -> str:
         for name, stage in stages.items()
     ]
     lines += ["## Compute", "", *table(["stage", "images", "processor seconds", "images a second"], rows)]
-    lines += [
-        f"Frechet distance of the generator, on EfficientNet-Lite0 features: {stages['generator']['frechet']:.3f}."
-    ]
+    distance = f"{stages['generator']['frechet']:.4g}"
+    lines += [f"The generator's Frechet distance from its frames, on EfficientNet-Lite0 features, is {distance}."]
     lines += ["", "## Results", "", *table(["", *figures], [list(row) for row in _rows(figures)])]
     return "\n".join(lines)
 

@@ -124,7 +124,9 @@ def sheet(bundles: Mapping[str, Bundle], pictures: Pictures) -> Pixels:
     rows = []
     for index in evenly(len(pictures.contents), SHOWN):
         content, exemplar = pictures.contents[index], pictures.exemplars[index]
-        again = [transfer(bundle, content, content)[0] for bundle in bundles.values()]
-        styled = [transfer(bundle, content, exemplar)[0] for bundle in bundles.values()]
-        rows.append([Cell(picture=picture) for picture in (content, *again, exemplar, *styled)])
+        again, styled = (
+            [Cell(picture=transfer(bundle, content, style)[0], caption=caption) for bundle in bundles.values()]
+            for style, caption in ((content, "reconstructed"), (exemplar, "in the exemplar's style"))
+        )
+        rows.append([Cell(picture=content), *again, Cell(picture=exemplar), *styled])
     return contact_sheet(("Frame", *bundles, "Exemplar", *bundles), rows, width=200)

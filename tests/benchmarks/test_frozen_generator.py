@@ -83,6 +83,7 @@ def test_exemplars_are_dusk_frames_where_there_are_some(tmp_path: Path) -> None:
     assert [picture.max() for picture in pictures.exemplars] == [180]
 
 
+@pytest.mark.timeout(600)  # seconds of work, which a busy machine stretches
 @pytest.mark.skipif(efficientnet_weights() is None, reason="needs stylize[train]")
 def test_all_models_are_trained_judged_and_drawn(
     tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -96,6 +97,9 @@ def test_all_models_are_trained_judged_and_drawn(
     monkeypatch.setattr(study.loop, "LOG_EVERY", 1)
     monkeypatch.setattr(study, "TRIAL_STEPS", 2)
     monkeypatch.setattr(study, "FRECHET_PICTURES", 2)
+    monkeypatch.setattr(study, "EVALUATIONS", 1)
+    monkeypatch.setattr(study.judging, "COMPARED", (48, 64))
+    monkeypatch.setattr(study.judging, "SHOWN", 1)
     monkeypatch.setattr(study.ablation, "SOURCE", (48, 64))
     out = tmp_path / "results"
     arguments = [tmp_path / "work", "--dataset", dataset, "--holdout", HOLDOUT, "--scenes", 1, "--out", out]

@@ -100,6 +100,7 @@ def test_speed_is_told_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "| light 32x48 | 4 |" in text
 
 
+@pytest.mark.timeout(600)  # seconds of work, which a busy machine stretches
 @pytest.mark.skipif(efficientnet_weights() is None, reason="needs stylize[train]")
 def test_both_layouts_are_trained_on_the_same_pictures_and_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
