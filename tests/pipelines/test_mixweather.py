@@ -1,4 +1,4 @@
-"""Grain and haze of exemplars on the pictures of a mix: by every method, from the plan alone, told in the provenance."""
+"""Grain and haze of exemplars in a mix: by every method, from the plan alone, and told in the provenance."""
 
 from __future__ import annotations
 
