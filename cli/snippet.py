@@ -31,7 +31,7 @@ FRAMEWORKS = ("torch", "mmsegmentation", "webdataset", "datasets")
 @click.option("--dataset", metavar="DATASET", help="Where the originals are now.  [default: where they were]")
 @options.layout
 @options.split
-@click.option("--label-kind", metavar="KIND", help="Which labels, such as gtFine_labelTrainIds.  [default: the only kind]")
+@click.option("--label-kind", metavar="KIND", help="Which labels, such as gtFine_labelIds.  [default: the only kind]")
 @options.storage_options
 def command(out: str, **more: Any) -> None:
     """Print code that reads the copies in OUT, which `mix` wrote.

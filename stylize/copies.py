@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize.datasets.base import Dataset, open_dataset
+from stylize.datasets.base import Dataset
 from stylize.datasets.tree import Sample, is_image
 from stylize.errors import BadInput, ConfigurationError, NotFound
 from stylize.storage import Storage

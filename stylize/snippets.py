@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 from stylize.copies import Copies
@@ -148,7 +148,8 @@ def folders(files: Iterable[tuple[str, str, str]]) -> list[Folders]:
         first, second, shared = _unshared(image_folder.split("/"), label_folder.split("/"))
         endings = image_name[len(key) :], label_name[len(key) :]
         within = found.setdefault((first, second, *endings), shared)
-        del within[len(commonprefix([within, shared])) :]
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(within, shared, strict=False))
+        del within[sum(1 for _ in alike) :]
     return [
         Folders(
             images="/".join(filter(None, [first, *shared])),

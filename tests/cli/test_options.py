@@ -42,7 +42,7 @@ def test_modes_are_those_of_the_library() -> None:
     from stylize.training import config, generator_config
 
     assert options.SIZES == SIZES
-    assert options.FORMATS == tuple(FORMATS)
+    assert tuple(FORMATS) == options.FORMATS
     assert options.PRECISIONS == bundle.PRECISIONS
     assert options.PRESETS == tuple(config.PRESETS) == tuple(generator_config.PRESETS)
     assert [check_mode(mode) for mode in options.NOISE_MODES] == list(options.NOISE_MODES)

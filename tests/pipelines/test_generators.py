@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -53,10 +52,9 @@ class Toy(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def toy_kind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def toy_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_KINDS", dict(kinds._KINDS))
     register_generator("toy", GeneratorKind(config=ToyConfig, make=Toy, for_size=lambda size, *_: ToyConfig(size=size)))
-    yield
 
 
 @pytest.mark.parametrize("kind", ["decoder", "toy"])
