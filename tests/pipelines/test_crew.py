@@ -65,9 +65,12 @@ def test_a_call_gives_its_core_away_only_where_waits_are_long() -> None:
 
     def wait(number: int) -> tuple[int, bool]:
         with watch("read"):
-            free = crew._free
-            time.sleep(0.02)
-        return number, bool(free)
+            time.sleep(0.05)  # ten times what is brief: one such wait moves the mean beyond it
+            # The thread of the call before may still be about to give the core back that it took meanwhile.
+            deadline = time.monotonic() + (5 if number else 0)
+            while not crew._free and time.monotonic() < deadline:
+                time.sleep(0.001)
+            return number, bool(crew._free)
 
     turn = crew.turn(LOAD)
     assert [turn.submit(wait, number).result(5) for number in range(3)] == [(0, False), (1, True), (2, True)]

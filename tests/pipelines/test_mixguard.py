@@ -191,14 +191,16 @@ def test_the_report_shows_what_was_refused(run: Any, tmp_path: Path) -> None:
     assert page.is_self_contained()
     for expected in (
         "Content kept",
-        "threshold 50.0",
+        "scored below 50 %",
         "Refused",
         "style of style0.png",
         "The lowest scores that passed",
     ):
         assert expected in page.text
     run("unguarded", min_content_score=0)
-    assert "Content kept" not in Page(Path(report(tmp_path / "unguarded")).read_bytes()).text
+    unguarded = Page(Path(report(tmp_path / "unguarded")).read_bytes()).text
+    assert "This run had no guard" in unguarded
+    assert "Refused" not in unguarded
 
 
 def test_the_threshold_is_part_of_the_run(run: Any, tmp_path: Path) -> None:
