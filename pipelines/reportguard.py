@@ -27,8 +27,8 @@ SHOWN_REFUSED, SHOWN_LOWEST = 6, 4  # copies
 REFUSED_WIDTH = 380
 EXPLAINED = (
     "How much of its scene a picture still shows, by its edges and by what a change of light can explain. 100 % is all "
-    "of it, another scene comes to some 5 %. Plain changes of light score above 50 %, damaged pictures below it 9 times "
-    "in 10."
+    "of it, another scene comes to some 5 %. Plain changes of light score above 50 %, damaged pictures below it 9 "
+    "times in 10."
 )
 
 
