@@ -132,7 +132,11 @@ def test_a_dead_worker_costs_the_steps_since_the_last_checkpoint(
     assert together.heldout_psnr == pytest.approx(alone.heldout_psnr, abs=0.02)
     assert [row["images"] for row in rows(tmp_path / "two")] == [row["images"] for row in rows(tmp_path / "one")]
     for mine, theirs in zip(rows(tmp_path / "two"), rows(tmp_path / "one"), strict=True):
-        assert mine == pytest.approx(theirs, rel=1e-2, abs=1e-3)
+        # A death between a row and its evaluation leaves that row without one; the last row's is compared above.
+        losses = theirs.keys() - {"heldout_psnr"}
+        assert {name: mine[name] for name in losses} == pytest.approx(
+            {n: theirs[n] for n in losses}, rel=1e-2, abs=1e-3
+        )
     assert load_bundle(together.bundle, device="cpu").card["images"] == 96
 
 
