@@ -5,11 +5,13 @@ Everything is kept in WORK, and a second call goes on where the first one stoppe
 each has arms of its own.
 
     python benchmarks/domain_generalization.py streets WORK
+    python benchmarks/domain_generalization.py drives WORK
     python benchmarks/domain_generalization.py camvid WORK --test dusk=LABELLED --test fog=ACDC/fog,cityscapes
 
-`streets` renders labelled streets by daylight and tests in dusk, night, fog, rain and snow. `camvid` trains on the
-frames in --data; labelled targets come with --test NAME=DATASET[,LABELS], where LABELS names their label set (camvid11,
-cityscapes19, cityscapes34, or a JSON file of ids).
+`streets` renders labelled streets by daylight and tests in dusk, night, fog, rain and snow. `drives` trains on one day
+drive of CamVid in --data and tests on another, overexposed one; `drives-back` the other way round. `camvid` trains on
+the frames in --data; labelled targets come with --test NAME=DATASET[,LABELS], where LABELS names their label set
+(camvid11, cityscapes19, cityscapes34, or a JSON file of ids).
 """
 
 from __future__ import annotations
@@ -193,10 +195,23 @@ def _tests(world: World, given: Sequence[str]) -> dict[str, Frames]:
     return tests
 
 
+def _world(options: argparse.Namespace) -> World:
+    """Return what the experiment runs on, rendered or copied into WORK where it has to be."""
+    work, data = options.work, options.data
+    makers = {
+        "streets": lambda: worlds.streets(work),
+        "camvid": lambda: worlds.camvid(data),
+        "drives": lambda: worlds.drives(work, data),
+        "drives-back": lambda: worlds.drives(work, data, worlds.OVEREXPOSED, worlds.NORMAL),
+    }
+    world = makers[options.world]()
+    return replace(world, height=options.height or world.height, model=options.model or world.model)
+
+
 def main() -> None:
     """Parse, prepare, train, measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("world", choices=("streets", "camvid"))
+    parser.add_argument("world", choices=("streets", "drives", "drives-back", "camvid"))
     parser.add_argument("work", type=Path)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with camvid/ and exemplars/")
     parser.add_argument(
@@ -206,12 +221,12 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2", help="numbers, separated by commas")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--probability", type=float, default=Recipe.probability, help="share of copies in training")
+    parser.add_argument("--model", help="bundle that stylizes; the world's own by default")
     parser.add_argument("--height", type=int, help="of pictures while training, a multiple of 16")
     parser.add_argument("--list", action="store_true", help="say which arms there are, and stop")
     parser.add_argument("--json", type=Path, help="write the figures here, and the tables beside them as .md")
     options = parser.parse_args()
-    world = worlds.camvid(options.data) if options.world == "camvid" else worlds.streets(options.work)
-    world = replace(world, height=options.height or world.height)
+    world = _world(options)
     arms = all_arms(world.exemplars)
     if options.list:
         print("\n".join(f"{arm.name:34} {arm.describe}" for arm in arms.values()))

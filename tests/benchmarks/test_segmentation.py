@@ -113,3 +113,28 @@ def test_every_arm_says_what_it_is_trained_on() -> None:
     arms = all_arms(["dusk"])
     assert len({arm.describe for arm in arms.values()}) == len(arms)
     assert arms["essa:dusk"].mix == arms["essa:dusk+colour-jitter"].mix != arms["essa:dusk-strong"].mix
+
+
+def test_drives_share_no_frame_between_training_exemplars_and_tests(tmp_path: Path) -> None:
+    from segmentation.worlds import EXEMPLAR_FRAMES, NORMAL, OVEREXPOSED, drives
+
+    names = {"train": [*(f"{NORMAL}_{n:05d}" for n in range(4)), *(f"{OVEREXPOSED}_{n:05d}" for n in range(35))]}
+    names["val"] = [f"{NORMAL}_{n:05d}" for n in range(4, 6)]
+    for folder in (f"{split}{kind}" for split in names for kind in ("", "annot")):
+        (tmp_path / "camvid" / folder).mkdir(parents=True)
+        for name in names[folder.removesuffix("annot")]:
+            (tmp_path / "camvid" / folder / f"{name}.png").write_text(f"{folder} {name}")
+    (tmp_path / "camvid" / "classes.json").write_text("{}")
+    world = drives(tmp_path / "work", tmp_path)
+
+    def found(folder: Path) -> list[str]:
+        return sorted(path.stem for path in folder.iterdir())
+
+    assert found(world.source / "train") == names["train"][:4]
+    assert found(world.source / "val") == names["val"]
+    assert found(world.exemplars["drive"]) == names["train"][4 : 4 + EXEMPLAR_FRAMES]
+    assert found(world.tests["drive"] / "test") == found(world.tests["drive"] / "testannot") == names["train"][-5:]
+    assert (world.source / "valannot" / f"{names['val'][0]}.png").read_text() == f"valannot {names['val'][0]}"
+    assert not (world.exemplars["drive"].parent / "driveannot").exists()
+    back = drives(tmp_path / "work", tmp_path, OVEREXPOSED, NORMAL)
+    assert [len(found(back.source / split)) for split in ("train", "val")] == [28, 7]
