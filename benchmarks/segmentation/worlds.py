@@ -59,7 +59,8 @@ def drives(work: Path, data: Path, source: str = NORMAL, target: str = OVEREXPOS
     """Take one day drive of CamVid as the source and test on another one, which was filmed elsewhere and overexposed.
 
     The target's first frames serve as exemplars, without their labels, and its later ones as the test. Validation is
-    on CamVid's own split of the source, or on its last fifth where it has none; these frames resemble those of training.
+    on CamVid's own split of the source, or on its last fifth where it has none; these frames resemble those of
+    training.
     """
     root = work / f"{source}-to-{target}"
     frames = {drive: _frames(data / "camvid", drive) for drive in (source, target)}
