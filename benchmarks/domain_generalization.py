@@ -11,7 +11,8 @@ each has arms of its own.
 `streets` renders labelled streets by daylight and tests in dusk, night, fog, rain and snow. `drives` trains on one day
 drive of CamVid in --data and tests on another, overexposed one; `drives-back` the other way round. `camvid` trains on
 the frames in --data; labelled targets come with --test NAME=DATASET[,LABELS], where LABELS names their label set
-(camvid11, cityscapes19, cityscapes34, or a JSON file of ids).
+(camvid11, cityscapes19, cityscapes34, or a JSON file of ids). Where a target has no labels, --proxies dusk tests on
+validation pictures recoloured after its exemplars by every method; an arm's own method is at home on its own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from segmentation import worlds
-from segmentation.arms import RELIT, Arm, all_arms, path_of
+from segmentation.arms import METHODS, RELIT, Arm, all_arms, path_of
 from segmentation.frames import Frames, classes_of, load_frames
 from segmentation.network import NETWORK, load_network
 from segmentation.training import Recipe, confusions, train
@@ -38,6 +39,8 @@ from stylize.segmentation import iou, mean_iou
 
 HERE = Path(__file__).resolve().parent
 ARM = "arm.json"
+BY = " by "  # between the target and the method in the name of a proxy set
+JUDGES = ("stylization", *METHODS)
 DATA = HERE.parent.parent / "shared" / "data"
 
 
@@ -69,6 +72,18 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
 def _relit(world: World, work: Path) -> Path:
     """Return the pictures of the source in random light and weather."""
     return Path(stylize.relight(world.source, work / RELIT, split=world.train).url)
+
+
+def proxies(world: World, target: str, work: Path) -> dict[str, Path]:
+    """Build stand-ins for a target that has no labels: the validation pictures after its exemplars, by every method."""
+    val, styles = work / "caches" / world.val, work / "caches" / target
+    stylize.invert(world.source, val, model=world.model, split=world.val)
+    stylize.invert(world.exemplars[target], styles, model=world.model, layout="folder")
+    built = {}
+    for method in JUDGES:
+        stylize.proxy_build(val, work / "proxies" / method, styles={target: styles}, method=method)
+        built[f"{target}{BY}{method}"] = work / "proxies" / method / target
+    return built
 
 
 def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests: Mapping[str, Frames]) -> None:
@@ -133,7 +148,7 @@ def table(
             continue
         totals = [{name: counts.sum(0) for name, counts in run.items()} for run in runs]
         scores = {name: [round(100 * float(mean_iou(run[name])), 2) for run in totals] for name in totals[0]}
-        unseen = [name for name in scores if name != "val"]
+        unseen = [name for name in scores if name != "val" and BY not in name]
         if unseen:
             scores["unseen"] = [
                 round(float(np.mean(each)), 2) for each in zip(*(scores[n] for n in unseen), strict=True)
@@ -182,10 +197,10 @@ def _spread(scores: Sequence[float]) -> str:
     return f"{np.mean(scores):.1f} ± {np.std(scores, ddof=1):.1f}"
 
 
-def _tests(world: World, given: Sequence[str]) -> dict[str, Frames]:
-    """Load what networks are measured on: the source's validation split and every labelled target."""
+def _tests(world: World, given: Sequence[str], proxies: Mapping[str, Path]) -> dict[str, Frames]:
+    """Load what networks are measured on: the source's validation split, every labelled target and proxy set."""
     tests = {"val": load_frames(world.source, world.height, split=world.val)}
-    for name, path in world.tests.items():
+    for name, path in (*world.tests.items(), *proxies.items()):
         tests[name] = load_frames(path, world.height)
     classes = classes_of(world.source)
     for text in given:
@@ -217,10 +232,13 @@ def main() -> None:
     parser.add_argument(
         "--test", action="append", default=[], metavar="NAME=DATASET[,LABELS]", help="a labelled target"
     )
+    parser.add_argument(
+        "--proxies", metavar="EXEMPLARS", help="for want of labels, test on validation pictures after these exemplars"
+    )
     parser.add_argument("--arms", help="names, separated by commas; all by default")
     parser.add_argument("--seeds", default="0,1,2", help="numbers, separated by commas")
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
-    parser.add_argument("--probability", type=float, default=Recipe.probability, help="share of copies in training")
+    parser.add_argument("--steps", type=int, help="of training")
+    parser.add_argument("--probability", type=float, help="share of copies in training")
     parser.add_argument("--model", help="bundle that stylizes; the world's own by default")
     parser.add_argument("--height", type=int, help="of pictures while training, a multiple of 16")
     parser.add_argument("--list", action="store_true", help="say which arms there are, and stop")
@@ -232,11 +250,12 @@ def main() -> None:
         print("\n".join(f"{arm.name:34} {arm.describe}" for arm in arms.values()))
         return
     chosen = [arms[name] for name in options.arms.split(",")] if options.arms else list(arms.values())
-    recipe = Recipe(steps=options.steps, probability=options.probability)
+    recipe = replace(world.recipe, **{n: v for n in ("steps", "probability") if (v := getattr(options, n)) is not None})
     seeds = [int(seed) for seed in options.seeds.split(",")]
     untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
     prepare(world, untrained, options.work)
-    tests = _tests(world, options.test)
+    stand_ins = proxies(world, options.proxies, options.work) if options.proxies else {}
+    tests = _tests(world, options.test, stand_ins)
     for seed in seeds:
         for arm in chosen:
             measure(world, arm, seed, recipe, options.work, tests)
