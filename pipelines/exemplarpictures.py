@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 
 from pipelines.flow import Stopwatch
-from pipelines.mixfiles import present
+from pipelines.mixfiles import read_inverted
 from stylize import images
-from stylize.errors import BadInput
 from stylize.grain import Spectrum, grain_of
 from stylize.haze import Haze, haze_of
 from stylize.images import Pixels
@@ -38,9 +36,7 @@ class ExemplarPictures:
                 self._kept.move_to_end(path)
                 return self._kept[path]
         with watch("read"):
-            data = present(self._dataset, path)
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise BadInput(f"changed exemplar: {path} is not the file that was inverted; invert it again")
+            data = read_inverted(self._dataset, path, sha256, "exemplar")
         with watch("decode"):
             picture_HWC = images.decode_rgb(data)
         self._keep(path, picture_HWC)

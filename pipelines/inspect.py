@@ -11,7 +11,7 @@ from typing import Any
 from pipelines import inspectpicture
 from pipelines.fingerprint import MANIFEST, RUN
 from pipelines.inspectexport import Unit, export_rows, first_rows, one_row
-from pipelines.proxy import PROXY
+from pipelines.proxyrecord import PROXY
 from pipelines.survey import Survey, survey
 from stylize.cache import CacheInfo, CacheReader, CacheRow
 from stylize.errors import ConfigurationError, StylizeError

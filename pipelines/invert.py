@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from pipelines.engines import make_engine
 from pipelines.events import Event, Note, ignore
 from pipelines.fingerprint import Fingerprint, require
 from pipelines.inverter import InvertSpec
-from pipelines.run import execute
+from pipelines.session import Session
 from pipelines.summary import Summary
 from pipelines.worklist import WorkListFile, work_list
 from stylize.cache import INPUTS, CacheInfo
 from stylize.codec import check_mode
 from stylize.datasets.base import Dataset, open_dataset
 from stylize.errors import ConfigurationError
-from stylize.models.bundle import Bundle, check_precision, load_outline
+from stylize.models.bundle import Bundle, check_precision, load_outline, model_place
 from stylize.storage import Storage
 
 
@@ -76,7 +74,7 @@ def invert(
     on_event(Note(text=found.note))
     if found.storage.url == storage.url:
         raise ConfigurationError(f"the cache cannot be the dataset's own folder {storage.url}: choose another")
-    where = _absolute(model)
+    where = model_place(model)
     info = _info(load_outline(where, storage_options=storage_options), noise)
     samples = found.samples.head(limit)
     work = work_list(samples, unit_size)
@@ -97,17 +95,19 @@ def invert(
         device=device,
         io_threads=io_threads,
     )
-    return execute(
-        storage,
-        fingerprint,
-        spec,
-        engine=make_engine(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device),
-        files={INPUTS: work.file},
-        on_event=on_event,
-        overwrite=overwrite,
-        retry_failed=retry_failed,
+    session = Session(
+        device=device,
+        engine=engine,
+        address=address,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        io_threads=io_threads,
         max_failures=max_failures,
+        retry_failed=retry_failed,
+        overwrite=overwrite,
+        on_event=on_event,
     )
+    return session.execute(storage, fingerprint, spec, files={INPUTS: work.file})
 
 
 # What a run needs to have recorded to be continued from its run.json: options of `invert`, and places.
@@ -172,12 +172,6 @@ def _info(bundle: Bundle, noise: str) -> CacheInfo:
         noise=check_mode(noise),
         model_sha256=bundle.sha256,
     )
-
-
-def _absolute(model: str | os.PathLike[str]) -> str:
-    """Return a local file's absolute path, so that a later session may start elsewhere; names and URLs as they are."""
-    text = os.fspath(model)
-    return str(Path(text).resolve()) if Path(text).is_file() else text
 
 
 def _check(*, unit_size: int, batch_size: int, limit: int | None) -> None:

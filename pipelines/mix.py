@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.engines import make_engine
-from pipelines.events import Event, Note, ignore
-from pipelines.fingerprint import RUN, Fingerprint, require
-from pipelines.mixer import MixSpec
-from pipelines.mixextras import SHEET, copy_extras, write_sheet
-from pipelines.mixguard import RESERVE
-from pipelines.mixplan import PLAN, MixPlan
-from pipelines.mixshards import FOLDER, FORMATS, SHARD, TREE, packing_of
-from pipelines.mixwork import MixWorkSpec
-from pipelines.run import execute
+from pipelines.events import Event, ignore
+from pipelines.fingerprint import require
+from pipelines.mixextras import SHEET
+from pipelines.mixinputs import Place, open_inputs
+from pipelines.mixoptions import BATCH_SIZE, WHAT, MixOptions
+from pipelines.mixrun import make
+from pipelines.session import Session
 from pipelines.summary import Summary
-from pipelines.transfer import TransferSpec
-from pipelines.units import WorkerSpec
-from pipelines.worklist import WorkList
-from stylize.cache import CacheReader
-from stylize.errors import BadInput, ConfigurationError, NotFound
 from stylize.guard import LEAST_SCORE
-from stylize.methods import METHODS, STYLIZATION, weights_sha256
-from stylize.models.bundle import check_precision, model_sha256
-from stylize.render import parse_layers
+from stylize.methods import STYLIZATION
 from stylize.spelling import count
 from stylize.storage import Storage
-from stylize.strength import Span, Strength, parse_strength, show_strength
-
-SIZES = ("source", "model")
-BATCH_SIZE = 8
+from stylize.strength import Strength, parse_strength
 
 
 def mix(
-    cache: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    cache: Place,
+    out: Place,
     *,
-    styles: str | os.PathLike[str] | None = None,
-    dataset: str | os.PathLike[str] | None = None,
-    styles_dataset: str | os.PathLike[str] | None = None,
-    model: str | os.PathLike[str] | None = None,
+    styles: Place | None = None,
+    dataset: Place | None = None,
+    styles_dataset: Place | None = None,
+    model: Place | None = None,
     split: str | None = None,
     limit: int | None = None,
     per_image: int = 1,
@@ -116,141 +101,61 @@ def mix(
         ConfigurationError: the output belongs to another run, or an option does not fit.
         FatalError: going on makes no sense; finished pictures stay.
     """
-    _check(per_image=per_image, size=size, format=format, batch_size=batch_size, limit=limit)
-    for name, share in (("grain", grain), ("haze", haze)):
-        if not 0 <= share <= 1:
-            raise ConfigurationError(f"the {name} is between 0 (none) and 1 (all of the exemplar's), not {share:g}")
-    if not 0 <= min_content_score <= 1:
-        raise ConfigurationError(f"the least content score is between 0 (no guard) and 1, not {min_content_score:g}")
-    span = parse_strength(strength)
-    _check_method(
-        method,
-        span,
-        {
-            "layers": layers is not None,
-            "size model": size == "model",
-            "model": model is not None,
-            "device": device is not None,
-            "GPUs per worker": gpus_per_worker is not None,
-            "a batch size": batch_size != BATCH_SIZE,
-            "a precision": precision != "fp32",
-        },
-    )
-    storage = Storage(out, storage_options)
-    contents = CacheReader(Storage(cache, storage_options))
-    exemplars = None if styles is None else CacheReader(Storage(styles, storage_options))
-    source = Storage(dataset or contents.run["sources"]["dataset"], storage_options)
-    exemplar_source = _exemplar_source(exemplars, styles_dataset, source)
-    _check_places(storage, contents.storage, source)
-    where = None
-    if method == STYLIZATION:
-        where = _absolute(model or contents.run["sources"]["model"])
-        _check_codes(contents, exemplars)
-        _check_weights(where, contents, storage_options)
-    restricted = None if layers is None else parse_layers(layers, contents.info.num_ws)
-    wanted = MixPlan(
+    options = MixOptions(
         split=split,
         limit=limit,
         per_image=per_image,
         even=even,
-        seed=seed,
-        strength=span,
-        resized=size == "model",
-        reserve=RESERVE if min_content_score else 0,
-    )
-    work, pool = wanted.build(contents, exemplars)
-    packing = None
-    if format != TREE:
-        packing = packing_of(format, work.units, contents.entries(), resized=size == "model")
-    if per_image > pool - (exemplars is None):  # of the same dataset, one is the picture itself
-        on_event(Note(text=f"{per_image} copies of each picture and {pool} exemplars: some copies will be alike"))
-    fingerprint = Fingerprint(
-        kind="mix",
-        configuration={
-            "styles": "intra" if exemplars is None else exemplars.run["inputs"]["sha256"],
-            "split": split,
-            "limit": limit,
-            "per_image": per_image,
-            "even": even,
-            "method": method,
-            "strength": span[0] if span[0] == span[1] else span,
-            "layers": restricted,
-            "grain": float(grain),
-            "haze": float(haze),
-            "min_content_score": float(min_content_score),  # 0 and 0.0 are not one in JSON
-            "size": size,
-            "format": format,
-            "seed": seed,
-            "precision": check_precision(precision) if where else None,
-            # Under a name of its own, because `format` is also the version of run.json, which hides it in comparisons.
-            **({} if packing is None else {"packing": packing.format, "columns": packing.columns}),
-        },
-        weights=contents.info.model_sha256 if where else weights_sha256(method),
-        inputs=work.sha256,
-        rows=work.rows,
-        units=work.units,
-        sources={
-            "cache": contents.storage.url,
-            "styles": exemplars.storage.url if exemplars else None,
-            "dataset": source.url,
-            "styles_dataset": exemplar_source.url if exemplars else None,
-            "model": where,
-            "layers": layers,
-            "batch_size": batch_size if where else None,
-        },
-    )
-    common = MixWorkSpec(
-        out=storage,
-        cache=contents.storage,
-        styles=exemplars.storage if exemplars else None,
-        dataset=source,
-        exemplars=exemplar_source,
-        run=fingerprint.digest,
-        io_threads=io_threads,
-        least_score=min_content_score,
+        method=method,
+        strength=parse_strength(strength),
+        layers=layers,
         grain=grain,
         haze=haze,
-        packing=packing,
+        min_content_score=min_content_score,
+        size=size,
+        format=format,
+        seed=seed,
+        batch_size=batch_size,
+        precision=precision,
     )
-    return execute(
-        storage,
-        fingerprint,
-        _spec(common, fingerprint, device),
-        engine=make_engine(
-            engine,
-            workers=workers,
-            address=address,
-            gpus_per_worker=gpus_per_worker,
-            device=device if where else "cpu",  # a baseline must not wait for a GPU
-        ),
-        files={PLAN: work.data},
-        on_event=on_event,
-        overwrite=overwrite,
-        retry_failed=retry_failed,
+    session = Session(
+        device=device,
+        engine=engine,
+        address=address,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        io_threads=io_threads,
         max_failures=max_failures,
-        owned=owned,
-        extras=lambda: [*copy_extras(source, storage, on_event), *write_sheet(storage, source, exemplar_source)],
+        retry_failed=retry_failed,
+        overwrite=overwrite,
+        on_event=on_event,
     )
+    inputs = open_inputs(
+        cache,
+        options,
+        styles=styles,
+        dataset=dataset,
+        styles_dataset=styles_dataset,
+        model=model,
+        storage_options=storage_options,
+    )
+    return make(Storage(out, storage_options), inputs, options, session)
 
 
-# What a run needs to have recorded to be continued from its run.json: options of `mix`, and places.
-_WHAT = (
-    *("split", "limit", "per_image", "even", "method", "strength", "grain", "haze", "min_content_score"),
-    *("size", "format", "seed"),
-)
+# Beside `WHAT`, what a run needs to have recorded to be continued from its run.json: arguments of `mix`.
 _WHERE = ("cache", "styles", "dataset", "styles_dataset", "model", "layers", "batch_size")
 
 
 def check_record(run: Mapping[str, Any], out: str) -> None:
     """Raise `ConfigurationError` when a recorded run is too old for `resume`."""
-    require(run, out, (*_WHAT, "precision"), _WHERE)
+    require(run, out, (*WHAT, "precision"), _WHERE)
 
 
 def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     check_record(run, out)
     configuration, sources = run["configuration"], run["sources"]
-    what = {name: configuration[name] for name in _WHAT}
+    what = {name: configuration[name] for name in WHAT}
     where = {name: sources[name] for name in _WHERE if sources[name] is not None}
     how = {"precision": configuration["precision"] or "fp32"}  # None: the method has no model
     return mix(out=out, **{**what, **where, **how, **options})
@@ -275,115 +180,3 @@ def _guarded(summary: Summary) -> list[str]:
         return [f"{line}; no picture was refused"]
     kept = f"{flagged} of them found none and {'is' if flagged == 1 else 'are'} flagged" if flagged else "all found one"
     return [f"{line}; {count(redrawn, 'picture')} drawn again with another exemplar, {kept}: see `stylize report`"]
-
-
-def owned(out: Storage) -> Iterator[str]:
-    """Yield what a mix in `out` may have written without recording it, for `overwrite`."""
-    yield SHEET
-    if _format_of(out) != TREE:
-        yield from (path for path in out.list(FOLDER) if SHARD.fullmatch(path))
-        return
-    try:
-        work = WorkList(out.read(PLAN))
-    except NotFound:
-        return
-    for unit in range(len(work)):
-        for row in work.rows(unit):
-            yield row["image"]
-            yield from (label["path"] for label in row["labels"])
-
-
-def _format_of(out: Storage) -> str:
-    """Return the format of the run in `out`, which may be damaged."""
-    try:
-        return str(out.read_json(RUN)["configuration"]["format"])
-    except (BadInput, KeyError, TypeError):
-        return TREE
-
-
-def _spec(common: MixWorkSpec, fingerprint: Fingerprint, device: str | None) -> WorkerSpec:
-    """Return the spec of the worker that the method of a run asks for."""
-    configuration, sources = fingerprint.configuration, fingerprint.sources
-    if configuration["method"] != STYLIZATION:
-        return TransferSpec(**vars(common), method=configuration["method"])
-    return MixSpec(
-        **vars(common),
-        model=sources["model"],
-        storage_options=common.out.options,
-        layers=configuration["layers"],
-        resized=configuration["size"] == "model",
-        batch_size=sources["batch_size"],
-        precision=configuration["precision"],
-        device=device,
-    )
-
-
-def _exemplar_source(
-    exemplars: CacheReader | None, styles_dataset: str | os.PathLike[str] | None, source: Storage
-) -> Storage:
-    """Return the dataset that the exemplars are files of."""
-    if exemplars is None:
-        if styles_dataset is not None:
-            raise ConfigurationError("the styles' dataset says where exemplars of another cache are: give styles too")
-        return source
-    return Storage(styles_dataset or exemplars.run["sources"]["dataset"], source.options)
-
-
-def _check_codes(contents: CacheReader, exemplars: CacheReader | None) -> None:
-    """Refuse exemplars of another model: codes mean something to the model alone that made them."""
-    if exemplars is not None and exemplars.info.model_sha256 != contents.info.model_sha256:
-        raise ConfigurationError(
-            f"{exemplars.storage.url} was inverted with {_model(exemplars)}, {contents.storage.url} with "
-            f"{_model(contents)}: invert both with the same model"
-        )
-
-
-def _model(cache: CacheReader) -> str:
-    return f"{cache.run['sources']['model']} ({cache.info.model_sha256[:12]})"
-
-
-def _check_weights(model: str, contents: CacheReader, storage_options: Mapping[str, Any] | None) -> None:
-    found = model_sha256(model, storage_options=storage_options)
-    if found != contents.info.model_sha256:
-        raise ConfigurationError(
-            f"model {model} ({found[:12]}) is not the one that {contents.storage.url} was inverted with, "
-            f"{_model(contents)}: name that one with --model, or invert again"
-        )
-
-
-def _check_places(out: Storage, *inputs: Storage) -> None:
-    for storage in inputs:
-        if out.url == storage.url:
-            raise ConfigurationError(f"the output cannot be {storage.url}, which is read from: choose another folder")
-
-
-def _absolute(model: str | os.PathLike[str]) -> str:
-    """Return a local file's absolute path, so that a later session may start elsewhere; names and URLs as they are."""
-    text = os.fspath(model)
-    return str(Path(text).resolve()) if Path(text).is_file() else text
-
-
-def _check_method(method: str, span: Span, given: Mapping[str, bool]) -> None:
-    """Refuse what means nothing to a baseline; `given` says of options of stylization alone whether they are there."""
-    if method not in METHODS:
-        raise ConfigurationError(f"method {method!r} is unknown: choose one of {', '.join(METHODS)}")
-    if method == STYLIZATION:
-        return
-    for option, there in given.items():
-        if there:
-            raise ConfigurationError(f"{option} means nothing to the method {method}: leave it out")
-    if span[1] > 1:
-        raise ConfigurationError(
-            f"the method {method} blends pixels, from strength 0 to 1: only {STYLIZATION} goes beyond, "
-            f"not {show_strength(span)}"
-        )
-
-
-def _check(*, per_image: int, size: str, format: str, batch_size: int, limit: int | None) -> None:
-    for name, value in (("number of copies per image", per_image), ("batch size", batch_size), ("limit", limit)):
-        if value is not None and value < 1:
-            raise ConfigurationError(f"the {name} must be at least 1, not {value}")
-    if size not in SIZES:
-        raise ConfigurationError(f"size is {' or '.join(SIZES)}, not {size!r}")
-    if format not in FORMATS:
-        raise ConfigurationError(f"format is {', '.join(FORMATS)}, not {format!r}")

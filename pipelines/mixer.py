@@ -14,17 +14,9 @@ from torch import Tensor
 from pipelines.batching import Batching
 from pipelines.crew import FINISH, LOAD, PASS, Turn
 from pipelines.flow import AHEAD, Stopwatch, prefetch
+from pipelines.mixfiles import fitting, read_labels, read_source
 from pipelines.mixguard import Copy, Draw, reference
-from pipelines.mixwork import (
-    MixWorker,
-    MixWorkSpec,
-    Written,
-    WrittenCopy,
-    fitting,
-    read_labels,
-    read_source,
-    together,
-)
+from pipelines.mixwork import MixWorker, MixWorkSpec, Written, WrittenCopy, together
 from pipelines.provenance import Row
 from pipelines.units import Failure
 from pipelines.worklist import chunks

@@ -8,56 +8,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 from pipelines import commits, figures, provenance
 from pipelines.commits import Commit, FileRecord
 from pipelines.exemplarpictures import ExemplarPictures
 from pipelines.flow import Stopwatch, make_crew
-from pipelines.mixfiles import present
+from pipelines.mixfiles import Original
 from pipelines.mixguard import Copy, tally, without_most_pictures
 from pipelines.mixplan import PLAN
 from pipelines.mixshards import IMAGE, Packing, Part, unpacked
 from pipelines.provenance import Row
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList
-from stylize import images
 from stylize.datasets.labels import label_kind
-from stylize.datasets.tree import is_image
-from stylize.errors import BadInput
-from stylize.export import encode_picture, resize_label
+from stylize.export import encode_picture
 from stylize.grain import add_grain
 from stylize.haze import add_haze
 from stylize.images import Pixels
 from stylize.storage import Storage
-
-
-class Original(Protocol):
-    """What the cache has noted of a content picture's file."""
-
-    @property
-    def split(self) -> str:
-        """Its split."""
-
-    @property
-    def key(self) -> str:
-        """The beginning of its name that its labels share."""
-
-    @property
-    def image(self) -> str:
-        """Its path, relative to the dataset."""
-
-    @property
-    def source_sha256(self) -> str:
-        """Its hash when it was inverted."""
-
-    @property
-    def height(self) -> int:
-        """Of the upright picture."""
-
-    @property
-    def width(self) -> int:
-        """Likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,37 +213,6 @@ def _unpacked(out: Storage, rows: Sequence[Row]) -> Written:
 def by_content(rows: Sequence[Row], column: str) -> list[tuple[str, list[Row]]]:
     """Return the rows of each content, which follow one another."""
     return [(content, list(copies)) for content, copies in groupby(rows, key=lambda row: row[column])]
-
-
-def read_source(dataset: Storage, original: Original) -> bytes:
-    """Read the file of a content picture; another file than was inverted is bad input."""
-    data = present(dataset, original.image)
-    if hashlib.sha256(data).hexdigest() != original.source_sha256:
-        raise BadInput(f"changed picture: {original.image} is not the file that was inverted; invert it again")
-    return data
-
-
-def read_labels(dataset: Storage, row: Row) -> dict[str, bytes]:
-    """Read the labels of a content by path."""
-    return {label["source"]: present(dataset, label["source"]) for label in row["labels"]}
-
-
-def fitting(path: str, data: bytes, original: Original, size: tuple[int, int] | None = None) -> bytes:
-    """Return a label that fits the output; a label picture of another size than its picture is bad input.
-
-    `size` is the (height, width) of an output that is not the source's.
-    """
-    if not is_image(path):
-        return data
-    try:
-        width, height = images.probe(data)
-        resized = resize_label(data, *size) if size else data
-    except BadInput as error:
-        raise BadInput(f"unreadable label: {path}: {error.reason}") from error
-    if (width, height) != (original.width, original.height):
-        found = f"{width}x{height}, the picture is {original.width}x{original.height}"
-        raise BadInput(f"label size: {path} is {found}")
-    return resized
 
 
 def copy_row(row: Row, original: Original, sha256: str) -> dict[str, Any]:

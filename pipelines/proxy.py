@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from pipelines.events import Event, Note, StageStarted, ignore
-from pipelines.fingerprint import REPORT, RUN, erase, load, stamp
-from pipelines.mix import BATCH_SIZE, mix, owned
+from pipelines.events import Event, StageStarted, ignore
+from pipelines.mixinputs import Place, open_inputs
+from pipelines.mixoptions import BATCH_SIZE, MixOptions
+from pipelines.mixrun import make
+from pipelines.mixshards import TREE
+from pipelines.proxyrecord import PROXY, earlier_targets, new_record, target_record
+from pipelines.session import Session
 from pipelines.summary import Summary
-from stylize.cache import CacheReader, Entry
-from stylize.datasets.base import Sample
-from stylize.datasets.labels import label_kind
-from stylize.datasets.tree import is_image
-from stylize.errors import BadInput, ConfigurationError, NotFound
+from stylize.cache import CacheReader
+from stylize.errors import ConfigurationError
 from stylize.methods import STYLIZATION
 from stylize.spelling import count
 from stylize.storage import Storage
 from stylize.strength import Strength, parse_strength
 
-PROXY = "proxy.json"
-FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -43,12 +39,12 @@ class ProxySummary:
 
 
 def proxy_build(
-    cache: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    cache: Place,
+    out: Place,
     *,
-    styles: Mapping[str, str | os.PathLike[str]],
-    dataset: str | os.PathLike[str] | None = None,
-    model: str | os.PathLike[str] | None = None,
+    styles: Mapping[str, Place],
+    dataset: Place | None = None,
+    model: Place | None = None,
     split: str | None = None,
     limit: int | None = None,
     per_image: int = 1,
@@ -96,38 +92,47 @@ def proxy_build(
         FatalError: going on makes no sense; finished pictures stay.
     """
     _check_names(styles)
+    options = MixOptions(
+        split=split,
+        limit=limit,
+        per_image=per_image,
+        even=True,
+        method=method,
+        strength=parse_strength(strength),
+        layers=layers,
+        grain=grain,
+        haze=haze,
+        min_content_score=min_content_score,
+        size=size,
+        format=TREE,
+        seed=seed,
+        batch_size=batch_size,
+        precision="fp32",
+    )
+    session = Session(
+        device=device,
+        engine=engine,
+        address=address,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        io_threads=io_threads,
+        max_failures=max_failures,
+        retry_failed=retry_failed,
+        overwrite=overwrite,
+        on_event=on_event,
+    )
     storage = Storage(out, storage_options)
     contents = CacheReader(Storage(cache, storage_options))
-    what: dict[str, Any] = {"split": split, "limit": limit, "per_image": per_image, "method": method, "layers": layers}
-    what |= {"size": size, "seed": seed, "strength": strength, "grain": grain, "haze": haze}
-    what["min_content_score"] = min_content_score
-    record = _record(contents, what, dataset, on_event)
-    record["targets"] = _earlier_targets(storage, record, overwrite=overwrite)
+    record = new_record(contents, options, dataset, on_event)
+    record["targets"] = earlier_targets(storage, record, overwrite=overwrite)
     summaries = {}
     for number, (name, exemplars) in enumerate(styles.items(), 1):
         on_event(StageStarted(number=number, total=len(styles), text=f"{name}, with exemplars of {exemplars}"))
-        summaries[name] = mix(
-            cache,
-            storage.locate(name),
-            styles=exemplars,
-            dataset=dataset,
-            model=model,
-            even=True,
-            **what,
-            batch_size=batch_size,
-            device=device,
-            engine=engine,
-            address=address,
-            workers=workers,
-            gpus_per_worker=gpus_per_worker,
-            io_threads=io_threads,
-            max_failures=max_failures,
-            retry_failed=retry_failed,
-            overwrite=overwrite,
-            storage_options=storage_options,
-            on_event=on_event,
+        inputs = open_inputs(
+            cache, options, styles=exemplars, dataset=dataset, model=model, storage_options=storage_options
         )
-        record["targets"][name] = _target(storage.sub(name), summaries[name], exemplars, storage_options)
+        summaries[name] = make(storage.sub(name), inputs, options, session)
+        record["targets"][name] = target_record(storage.sub(name), summaries[name], exemplars, storage_options)
         storage.write_json(PROXY, record)
     return ProxySummary(url=storage.url, targets=summaries)
 
@@ -139,108 +144,6 @@ def describe(summary: ProxySummary) -> list[str]:
         + (f", {one.failed} failed" if one.failed else "")
         for name, one in summary.targets.items()
     ]
-
-
-def read_record(storage: Storage) -> dict[str, Any]:
-    """Return `proxy.json`; raises ConfigurationError when there is none or it is of another version."""
-    try:
-        record = storage.read_json(PROXY)
-    except NotFound:
-        raise ConfigurationError(
-            f"{storage.url} holds no {PROXY}: give the folder that `stylize proxy build` wrote"
-        ) from None
-    except BadInput as error:
-        raise ConfigurationError(error.reason) from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ConfigurationError(f"{storage.locate(PROXY)} is of another version: build the proxy sets again")
-    return record
-
-
-def _record(
-    contents: CacheReader,
-    what: Mapping[str, Any],
-    dataset: str | os.PathLike[str] | None,
-    on_event: Callable[[Event], None],
-) -> dict[str, Any]:
-    """Return `proxy.json` without its targets; what is `built` is the same for all of them."""
-    built = {**what, "strength": list(parse_strength(what["strength"])), "weights": contents.run["weights"]}
-    return {
-        "built": {**built, "inputs of the cache": contents.run["inputs"]["sha256"]},
-        "format": FORMAT,
-        "labels": {
-            "kinds": _label_kinds(contents, what["split"], what["limit"], on_event),
-            "layout": contents.run["configuration"]["layout"],
-        },
-        "sources": {
-            "cache": contents.storage.url,
-            "dataset": os.fspath(dataset or contents.run["sources"]["dataset"]),
-        },
-    }
-
-
-def _target(
-    built: Storage, summary: Summary, styles: str | os.PathLike[str], storage_options: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Return what `proxy.json` says of a target."""
-    exemplars = CacheReader(Storage(styles, storage_options))
-    return {
-        "exemplars": len(exemplars),
-        "failed": summary.failed,
-        "inputs of the styles": exemplars.run["inputs"]["sha256"],
-        "pictures": summary.rows,
-        "run": stamp(load(built)),
-        "styles": exemplars.storage.url,
-    }
-
-
-def _earlier_targets(storage: Storage, record: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any]:
-    """Return the targets that an earlier call has built in the same way, or remove them with `overwrite`."""
-    if storage.exists(RUN):
-        raise ConfigurationError(f"{storage.url} holds a run of its own: choose another output")
-    if not storage.exists(PROXY):
-        return {}
-    known = read_record(storage)
-    if overwrite:
-        for name in known["targets"]:
-            erase(storage.sub(name), owned)
-        for name in (REPORT, PROXY):
-            storage.remove(name)
-        return {}
-    there, here = known["built"], record["built"]
-    if different := [name for name in sorted(there.keys() | here.keys()) if there.get(name) != here.get(name)]:
-        raise ConfigurationError(
-            f"{storage.url} holds proxy sets of other contents or options ({', '.join(different)} differ): "
-            "choose another output or pass --overwrite"
-        )
-    return dict(known["targets"])
-
-
-def _label_kinds(
-    contents: CacheReader, split: str | None, limit: int | None, on_event: Callable[[Event], None]
-) -> dict[str, int]:
-    """Count the contents that have a label of each kind; raises ConfigurationError when none has any."""
-    kinds: Counter[str] = Counter()
-    total = without = 0
-    for entry in islice(_chosen(contents, split), limit):
-        sample = Sample(id=entry.id, image=entry.image, labels=entry.labels, split=entry.split, key=entry.key)
-        found = {label_kind(sample, path) for path in entry.labels if is_image(path)}
-        kinds.update(found)
-        without += not found
-        total += 1
-    if total and not kinds:  # without any picture the mix says what is wrong
-        raise ConfigurationError(
-            f"no picture of {contents.storage.url} that was asked for has a label: "
-            "a proxy set needs the cache of a labelled dataset, such as --split val of it"
-        )
-    if without:
-        which = "which is" if without == 1 else "which are"
-        on_event(Note(text=f"{count(without, 'content')} without labels, {which} stylized and never scored"))
-    return dict(sorted(kinds.items()))
-
-
-def _chosen(contents: CacheReader, split: str | None) -> Iterator[Entry]:
-    wanted = None if split is None else {name.strip() for name in split.split(",")}
-    return (entry for entry in contents.entries() if wanted is None or entry.split in wanted)
 
 
 def _check_names(styles: Mapping[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from pipelines.events import Event
 from pipelines.events import ignore as silence
-from pipelines.proxy import read_record
 from pipelines.proxyplot import draw
+from pipelines.proxyrecord import read_record
 from pipelines.proxyresult import ProxyRanking, Ranked
 from pipelines.proxyscores import Counted, Job, model_folders
 from pipelines.proxysets import Reading, in_common, plain_set, proxy_sets

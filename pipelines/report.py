@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines import reportcache, reportmix, reportproxy, reportranking
 from pipelines.fingerprint import REPORT, RUN
-from pipelines.proxy import PROXY
+from pipelines.proxyrecord import PROXY
 from pipelines.survey import Survey, survey
 from stylize.errors import ConfigurationError
 from stylize.storage import Storage

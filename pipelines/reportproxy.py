@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines import figures, reportexemplars, reportmoves, reportranking
 from pipelines import reportparts as parts
-from pipelines.proxy import read_record
+from pipelines.proxyrecord import read_record
 from pipelines.reportmix import missing
 from pipelines.reportmoves import Move, percent
 from pipelines.reportpictures import Pictures, Seen, look

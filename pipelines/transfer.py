@@ -9,17 +9,9 @@ import numpy as np
 
 from pipelines.crew import FINISH
 from pipelines.flow import Stopwatch, prefetch
+from pipelines.mixfiles import fitting, read_labels, read_source
 from pipelines.mixguard import Copy, Draw, reference
-from pipelines.mixwork import (
-    MixWorker,
-    MixWorkSpec,
-    Written,
-    WrittenCopy,
-    fitting,
-    read_labels,
-    read_source,
-    together,
-)
+from pipelines.mixwork import MixWorker, MixWorkSpec, Written, WrittenCopy, together
 from pipelines.provenance import Row
 from pipelines.units import Failure
 from stylize import images

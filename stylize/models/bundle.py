@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -205,6 +206,12 @@ def load_generator(
 def model_sha256(model: str, *, storage_options: Mapping[str, Any] | None = None) -> str:
     """Return the hash of a model's file, given by path, URL or bundled name; raises `FatalError` without one."""
     return hashlib.sha256(_read(model, storage_options)).hexdigest()
+
+
+def model_place(model: str | os.PathLike[str]) -> str:
+    """Return a local file's absolute path, so that it is found from another folder; names and URLs as they are."""
+    text = os.fspath(model)
+    return str(Path(text).resolve()) if Path(text).is_file() else text
 
 
 def bundled_models() -> list[str]:

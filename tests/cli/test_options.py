@@ -36,7 +36,7 @@ def test_scene_conditions_are_those_of_the_library() -> None:
 
 
 def test_modes_are_those_of_the_library() -> None:
-    from pipelines.mix import FORMATS, SIZES
+    from pipelines.mixoptions import FORMATS, SIZES
     from stylize.codec import check_mode
     from stylize.models import bundle
     from stylize.training import config, generator_config

@@ -13,7 +13,8 @@ import torch
 
 from pipelines.events import Note
 from pipelines.invert import invert
-from pipelines.mix import describe, mix, owned, resume
+from pipelines.mix import describe, mix, resume
+from pipelines.mixrun import owned
 from pipelines.provenance import read_rows
 from pipelines.summary import Summary
 from pipelines.worklist import WorkList

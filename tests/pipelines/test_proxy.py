@@ -13,7 +13,8 @@ import pytest
 from pipelines.events import Note, StageStarted
 from pipelines.invert import invert
 from pipelines.provenance import read_rows
-from pipelines.proxy import ProxySummary, describe, proxy_build, read_record
+from pipelines.proxy import ProxySummary, describe, proxy_build
+from pipelines.proxyrecord import read_record
 from pipelines.status import status
 from pipelines.verify import verify
 from stylize.errors import ConfigurationError

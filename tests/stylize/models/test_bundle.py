@@ -15,7 +15,15 @@ from safetensors.torch import save as save_tensors
 
 from stylize.errors import ConfigurationError, FatalError
 from stylize.models import bundle as module
-from stylize.models.bundle import Bundle, generator_to_bytes, load_bundle, load_generator, make_encoder, model_sha256
+from stylize.models.bundle import (
+    Bundle,
+    generator_to_bytes,
+    load_bundle,
+    load_generator,
+    make_encoder,
+    model_place,
+    model_sha256,
+)
 from stylize.models.encoder import EncoderConfig
 from stylize.models.generator import Generator, GeneratorConfig
 
@@ -214,3 +222,14 @@ def test_loading_leaves_the_compiler_alone() -> None:
         "assert not [name for name in sys.modules if name.startswith('torch._dynamo.')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_model_is_found_from_another_folder_and_a_folder_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.safetensors").write_bytes(b"")
+    (tmp_path / "camvid").mkdir()
+    assert model_place("own.safetensors") == str(tmp_path / "own.safetensors")
+    assert model_place("camvid") == "camvid", "the bundled model, although a folder is called so"
+    assert model_place("s3://bucket/own.safetensors") == "s3://bucket/own.safetensors"
