@@ -7,9 +7,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines import cluster  # first: it tells Ray what to leave alone before Ray is imported
+
+# isort: split
 import ray
 
-from pipelines import cluster
 from pipelines.backlog import Backlog
 from pipelines.deaths import Deaths, one_line
 from pipelines.events import Event, Note, UnitRetried, WorkersChanged

@@ -12,10 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pipelines.cluster import CPUS  # first: it tells Ray what to leave alone before Ray is imported
+
+# isort: split
 import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError, RayTaskError
 
-from pipelines.cluster import CPUS
 from pipelines.deaths import one_line
 from pipelines.fingerprint import versions
 from pipelines.flow import limit_cores

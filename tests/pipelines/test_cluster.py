@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import os
 import socket
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import pipelines
 from pipelines import cluster
 from stylize.errors import ConfigurationError, FatalError
+
+
+def imported(source: Path) -> list[str]:
+    """Return the modules that a file imports at its top, in order."""
+    names = []
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def test_what_ray_reads_when_it_is_imported_is_set_before() -> None:
+    wrong = []
+    for source in Path(pipelines.__file__).parent.glob("*.py"):
+        names = imported(source)
+        if source.name != "cluster.py" and "ray" in names:
+            before = names[: names.index("ray")]
+            wrong += [] if "pipelines.cluster" in before else [source.name]
+    assert not wrong, "Ray would print on stdout what became of its workers"
+    assert os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] == ".*"
 
 
 class FakeRay:
