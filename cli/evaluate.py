@@ -105,8 +105,8 @@ def command() -> None:
     "stylize evaluate reconstruction s3://bucket/cache --split val --limit 500 --json reconstruction.json",
 )
 @click.argument("cache", metavar="CACHE")
-@click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
-@click.option("--model", metavar="BUNDLE", help="Where the cache's model bundle is now.  [default: where it was]")
+@options.moved("--dataset", "the cache's dataset")
+@options.moved("--model", "the cache's model bundle", "BUNDLE")
 @options.split
 @options.limit
 @click.option(
@@ -151,8 +151,8 @@ def reconstruction(cache: str, **more: Any) -> int:
     "stylize evaluate stylization stylized --predictions-before day-predictions --predictions-after predictions",
 )
 @click.argument("out", metavar="OUT")
-@click.option("--dataset", metavar="DATASET", help="Where the contents' dataset is now.  [default: where it was]")
-@click.option("--exemplars", metavar="DATASET", help="Where the exemplars' dataset is now.  [default: where it was]")
+@options.moved("--dataset", "the contents' dataset")
+@options.moved("--exemplars", "the exemplars' dataset")
 @click.option(
     "--predictions-before",
     metavar="DIR",

@@ -40,8 +40,8 @@ BINS = 12
     help="Write w+ codes and noise maps as a NumPy archive (.npz), of ID or of the whole cache.",
 )
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="Export only the first N pictures.  [default: all]")
-@click.option("--model", metavar="BUNDLE", help="Where the cache's model bundle is now.  [default: where it was]")
-@click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
+@options.moved("--model", "the cache's model bundle", "BUNDLE")
+@options.moved("--dataset", "the cache's dataset")
 @options.storage_options
 def command(cache: str, id: str | None, **more: Any) -> None:
     """Say what a cache holds, show one picture of it, hand out codes.

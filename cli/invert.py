@@ -31,15 +31,7 @@ from cli import options
 @options.unit_size
 @options.batch_size(8)
 @options.precision
-@options.device
-@options.engine
-@options.workers
-@options.gpus_per_worker
-@options.io_threads
-@options.max_failures
-@options.retry_failed
-@options.overwrite
-@options.storage_options
+@options.session
 def command(dataset: str, cache: str, **more: Any) -> int:
     """Invert every image of a dataset into a cache of style codes and noise maps.
 

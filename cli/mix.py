@@ -39,30 +39,25 @@ strength = click.option(
 layers = click.option(
     "--layers", metavar="LIST", help="Move only the codes of these layers, such as 0-3,7.  [default: all]"
 )
+style = options.combined(method, strength, layers)
 
 
-def grain(default: float) -> Callable[[Any], Any]:
-    """Return the option of how much grain is carried over; proxy sets have all of it by default."""
-    return click.option(
-        "--grain",
-        metavar="G",
-        type=click.FloatRange(0, 1),
-        default=default,
-        show_default=True,
-        help="How much of the exemplar's grain (sensor noise, streaks of rain, flakes) to take on: 0 none, 1 all.",
+def weather(share: float) -> Callable[[options.F], options.F]:
+    """Make the options of how much grain and haze is carried over; proxy sets have all of it by default."""
+    return options.combined(
+        _share("--grain", "G", share, "grain (sensor noise, streaks of rain, flakes)"),
+        _share("--haze", "H", share, "haze (contrast that fades towards the end of a street)"),
     )
 
 
-def haze(default: float) -> Callable[[Any], Any]:
-    """Return the option of how much haze is carried over; proxy sets have all of it by default."""
+def _share(option: str, metavar: str, default: float, what: str) -> Callable[[options.F], options.F]:
     return click.option(
-        "--haze",
-        metavar="H",
+        option,
+        metavar=metavar,
         type=click.FloatRange(0, 1),
         default=default,
         show_default=True,
-        help="How much of the exemplar's haze (contrast that fades towards the end of a street) to take on: 0 none, 1 "
-        "all.",
+        help=f"How much of the exemplar's {what} to take on: 0 none, 1 all.",
     )
 
 
@@ -86,22 +81,17 @@ size = click.option(
 @click.argument("cache", metavar="CACHE")
 @click.argument("out", metavar="OUT")
 @click.option("--styles", metavar="CACHE2", help="Take the exemplars from this cache.  [default: CACHE itself]")
-@click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
-@click.option(
-    "--styles-dataset", metavar="DATASET", help="Where the dataset of CACHE2 is now.  [default: where it was]"
-)
-@click.option("--model", metavar="BUNDLE", help="Where the cache's model bundle is now.  [default: where it was]")
+@options.moved("--dataset", "the cache's dataset")
+@options.moved("--styles-dataset", "the dataset of CACHE2")
+@options.moved("--model", "the cache's model bundle", "BUNDLE")
 @options.split
 @options.limit
 @per_image
 @click.option(
     "--even", is_flag=True, help="Use every exemplar equally often, as validation sets should, instead of drawing them."
 )
-@method
-@strength
-@layers
-@grain(0.0)
-@haze(0.0)
+@style
+@weather(0.0)
 @click.option(
     "--min-content-score",
     metavar="X",
@@ -123,15 +113,7 @@ size = click.option(
 @options.seed
 @options.batch_size(8)
 @options.precision
-@options.device
-@options.engine
-@options.workers
-@options.gpus_per_worker
-@options.io_threads
-@options.max_failures
-@options.retry_failed
-@options.overwrite
-@options.storage_options
+@options.session
 def command(cache: str, out: str, **more: Any) -> int:
     """Write stylized copies of a cache's images, with their labels.
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -114,6 +113,11 @@ def combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
+def moved(option: str, what: str, metavar: str = "DATASET") -> Callable[[F], F]:
+    """Make an option that says where something is now that an earlier command has noted the place of."""
+    return click.option(option, metavar=metavar, help=f"Where {what} is now.  [default: where it was]")
+
+
 layout = click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
@@ -167,6 +171,9 @@ precision = click.option(
 unit_size = click.option(
     "--unit-size", metavar="N", type=click.IntRange(1), default=32, show_default=True, help="Images per unit of work."
 )
+address = click.option(
+    "--address", metavar="HOST:PORT", help="The Ray cluster.  [default: RAY_ADDRESS, or a new one on this machine]"
+)
 engine = combined(
     click.option(
         "--engine",
@@ -176,9 +183,7 @@ engine = combined(
         help="Run in this process, or on a Ray cluster; auto is ray when a cluster is named, by --address or "
         "RAY_ADDRESS, or --gpus-per-worker is given.",
     ),
-    click.option(
-        "--address", metavar="HOST:PORT", help="The Ray cluster.  [default: RAY_ADDRESS, or a new one on this machine]"
-    ),
+    address,
 )
 workers = click.option(
     "--workers",
@@ -192,39 +197,6 @@ gpus_per_worker = click.option(
     metavar="N",
     type=click.FloatRange(0),
     help="GPUs of each Ray process, such as 1, 0.5 or 0.  [default: 1 if the cluster has any]",
-)
-# A training takes steps, not units of work: its workers share every batch.
-training_engine = combined(
-    click.option(
-        "--engine",
-        type=click.Choice(ENGINES),
-        default="auto",
-        show_default=True,
-        help="Train in this process, or in several of a Ray cluster that share each batch; auto is ray when a cluster "
-        "is named, by --address or RAY_ADDRESS, or --workers is above 1, or --gpus-per-worker is given.",
-    ),
-    click.option(
-        "--address", metavar="HOST:PORT", help="The Ray cluster.  [default: RAY_ADDRESS, or a new one on this machine]"
-    ),
-    click.option(
-        "--workers",
-        metavar="N",
-        type=click.IntRange(1),
-        help="Processes that share each batch, which N must divide.  [default: one per GPU of the cluster, or 1]",
-    ),
-    click.option(
-        "--gpus-per-worker",
-        metavar="N",
-        type=click.FloatRange(0, 1),
-        help="GPUs of each Ray process, such as 1, 0.5 or 0.  [default: 1 if the cluster has any]",
-    ),
-)
-picture_cache = click.option(
-    "--picture-cache",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where decoded pictures are kept, for this run and others of the same size.  [default: in OUT, or in the "
-    "user's cache folder when OUT is a URL]",
 )
 io_threads = click.option(
     "--io-threads",
@@ -243,34 +215,7 @@ max_failures = click.option(
 retry_failed = click.option(
     "--retry-failed", is_flag=True, help="Also try again the inputs that failed in an earlier session."
 )
-
-# Training. What is not given comes from the preset.
-preset = click.option(
-    "--preset",
-    type=click.Choice(PRESETS),
-    default="light",
-    show_default=True,
-    help="Configuration to start from: one for small machines, or the published one.",
+# How a run is worked on, which may change from one call to the next (`pipelines.session.Session`).
+session = combined(
+    device, engine, workers, gpus_per_worker, io_threads, max_failures, retry_failed, overwrite, storage_options
 )
-images = click.option(
-    "--images", metavar="N", type=click.IntRange(1), help="Training images to see in all.  [default: the preset's]"
-)
-batch = click.option(
-    "--batch-size", metavar="N", type=click.IntRange(1), help="Images per step.  [default: the preset's]"
-)
-lr = click.option(
-    "--lr", metavar="RATE", type=click.FloatRange(0, min_open=True), help="Learning rate.  [default: the preset's]"
-)
-checkpoint_minutes = click.option(
-    "--checkpoint-minutes",
-    metavar="MINUTES",
-    type=click.FloatRange(0, min_open=True),
-    default=3.0,
-    show_default=True,
-    help="Time between two checkpoints.",
-)
-
-
-def changes(**settings: Any) -> dict[str, Any]:
-    """Return the settings that were given: those that change a preset."""
-    return {name: value for name, value in settings.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from pipelines.proxyresult import ProxyRanking
     from stylize.agreement import Agreement, Estimate
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def named(option: str, metavar: str, help: str, *, required: bool = False) -> Callable[[F], F]:
+def named(option: str, metavar: str, help: str, *, required: bool = False) -> Callable[[options.F], options.F]:
     """Make an option that is given once per name, as NAME=PLACE, and arrives as a mapping (None when not given)."""
 
     def collect(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
@@ -49,16 +47,13 @@ def command() -> None:
 @click.argument("cache", metavar="CACHE")
 @click.argument("out", metavar="OUT")
 @named("--styles", "NAME=CACHE2", "A target and the cache of its exemplars; give it once per target.", required=True)
-@click.option("--dataset", metavar="DATASET", help="Where the cache's dataset is now.  [default: where it was]")
-@click.option("--model", metavar="BUNDLE", help="Where the caches' model bundle is now.  [default: where it was]")
+@options.moved("--dataset", "the cache's dataset")
+@options.moved("--model", "the caches' model bundle", "BUNDLE")
 @options.split
 @options.limit
 @mix.per_image
-@mix.method
-@mix.strength
-@mix.layers
-@mix.grain(1.0)
-@mix.haze(1.0)
+@mix.style
+@mix.weather(1.0)
 @click.option(
     "--min-content-score",
     metavar="X",
@@ -70,15 +65,7 @@ def command() -> None:
 @mix.size
 @options.seed
 @options.batch_size(8)
-@options.device
-@options.engine
-@options.workers
-@options.gpus_per_worker
-@options.io_threads
-@options.max_failures
-@options.retry_failed
-@options.overwrite
-@options.storage_options
+@options.session
 def build(cache: str, out: str, **more: Any) -> int:
     """Write a labelled proxy set per target into OUT/NAME.
 

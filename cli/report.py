@@ -23,13 +23,9 @@ from cli import options
     metavar="FILE",
     help="With proxy sets, what proxy rank --json wrote.  [default: ranking.json in RUN, if it is there]",
 )
-@click.option("--model", metavar="BUNDLE", help="Where the model bundle of a cache is now.  [default: where it was]")
-@click.option("--dataset", metavar="DATASET", help="Where the dataset of the contents is now.  [default: where it was]")
-@click.option(
-    "--styles-dataset",
-    metavar="DATASET",
-    help="Where the dataset of a mix's exemplars is now.  [default: where it was]",
-)
+@options.moved("--model", "the model bundle of a cache", "BUNDLE")
+@options.moved("--dataset", "the dataset of the contents")
+@options.moved("--styles-dataset", "the dataset of a mix's exemplars")
 @options.storage_options
 def command(run: str, **more: Any) -> None:
     """Show a run on one HTML page, with plenty of pictures.

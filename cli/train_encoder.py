@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cli import options
+from cli import options, trainingoptions
 
 # Spelled here because the modules that own these words take a second to import; a test compares the two.
 REPLACEMENTS = ("normal", "zeros")
@@ -51,10 +51,7 @@ STYLEGAN2 = "stylegan2"
     default=(),
     help="Train on these pictures too, such as style exemplars; may be given several times.  [default: none]",
 )
-@options.preset
-@options.images
-@options.batch
-@options.lr
+@trainingoptions.schedule
 @click.option(
     "--mask-ratio",
     metavar="SHARE",
@@ -74,16 +71,7 @@ STYLEGAN2 = "stylegan2"
 )
 @click.option("--lpips-trunk", metavar="FILE", type=click.Path(path_type=Path), help="VGG16 weights for LPIPS.")
 @click.option("--holdout", metavar="PATTERN", help="Keep picture ids like this out of training; report their PSNR.")
-@options.picture_cache
-@options.checkpoint_minutes
-@options.training_engine
-@options.layout
-@options.split
-@options.limit
-@options.seed
-@options.device
-@options.overwrite
-@options.storage_options
+@trainingoptions.run
 def command(
     dataset: str,
     out: str,
@@ -111,7 +99,7 @@ def command(
     from stylize.models.kinds import new_config
     from stylize.training.config import PRESETS
 
-    given = options.changes(
+    given = trainingoptions.changes(
         images=images,
         batch=batch_size,
         lr=lr,

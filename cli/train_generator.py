@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli import options
+from cli import options, trainingoptions
 
 
 @options.command(
@@ -22,10 +22,7 @@ from cli import options
 @click.argument("out", metavar="OUT")
 @click.option("--init", metavar="FILE", help="Continue from this generator or model bundle, in its shape.")
 @click.option("--size", type=options.Size(), metavar="HxW", help="Size of the pictures.  [default: the preset's]")
-@options.preset
-@options.images
-@options.batch
-@options.lr
+@trainingoptions.schedule
 @click.option(
     "--r1", metavar="W", type=click.FloatRange(0), help="Weight of the gradient penalty.  [default: the preset's]"
 )
@@ -79,16 +76,7 @@ from cli import options
     help="The network that FID is defined with, inception-2015-12-05.pt.  [default: a Frechet distance on "
     "EfficientNet-Lite0 features]",
 )
-@options.picture_cache
-@options.checkpoint_minutes
-@options.training_engine
-@options.layout
-@options.split
-@options.limit
-@options.seed
-@options.device
-@options.overwrite
-@options.storage_options
+@trainingoptions.run
 def command(
     dataset: str,
     out: str,
@@ -125,7 +113,7 @@ def command(
     if size and more["init"]:
         raise click.UsageError("--size does not go with --init: the generator keeps its size")
     generator = generator_for(size, preset) if size else None
-    given = options.changes(
+    given = trainingoptions.changes(
         generator=generator,
         images=images,
         batch=batch_size,

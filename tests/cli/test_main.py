@@ -108,3 +108,9 @@ def test_help_imports_nothing_heavy(args: list[str], repository: Path) -> None:
     assert "Usage: stylize" in shown
     heavy = {"torch", "torchvision", "ray", "rich", "numpy", "pyarrow", "PIL", "fsspec"}
     assert heavy & set(modules.split()) == set()
+
+
+def test_the_package_runs_where_no_script_is_installed(repository: Path) -> None:
+    result = subprocess.run([sys.executable, "-m", "cli", "frobnicate"], cwd=repository, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "No such command 'frobnicate'" in result.stderr
