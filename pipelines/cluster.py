@@ -129,6 +129,11 @@ def _room(resources: dict[str, float], gpus: float) -> int:
     return min(by_cpu, int(resources.get("GPU", 0) / gpus + 1e-6)) if gpus else by_cpu
 
 
+def alive() -> bool:
+    """Say whether any node is left; Ray gives up one that does not answer for some seconds, and never takes it back."""
+    return any(node["Alive"] for node in ray.nodes())
+
+
 def has_gpus() -> bool:
     """Say whether any node has a GPU."""
     return any(node["Alive"] and node["Resources"].get("GPU", 0) > 0 for node in ray.nodes())

@@ -53,7 +53,8 @@ class RayEngine:
         most = len(units) if isinstance(units, Sized) else 1 << 20
         with cluster.connected(self.address, self.workers) as shared:
             pool = self._pool(spec, most, shared=shared)
-            session = _Session(self, pool, backlog, Deaths(spec, first_wait=self.first_wait), on_event)
+            deaths = Deaths(spec, first_wait=self.first_wait)
+            session = _Session(self, pool, backlog, deaths, on_event, own=not shared)
             try:
                 yield from session.outcomes()
             finally:
@@ -80,13 +81,21 @@ class _Session:
     """The driver's side of a run: hands out units, takes what comes back, and never waits for what cannot come."""
 
     def __init__(
-        self, engine: RayEngine, pool: Pool, backlog: Backlog, deaths: Deaths, on_event: Callable[[Event], None]
+        self,
+        engine: RayEngine,
+        pool: Pool,
+        backlog: Backlog,
+        deaths: Deaths,
+        on_event: Callable[[Event], None],
+        *,
+        own: bool,
     ) -> None:
         self._engine = engine
         self._pool = pool
         self._backlog = backlog
         self._deaths = deaths
         self._on_event = on_event
+        self._own = own  # whether the cluster is this run's, so that nobody adds a machine when its only one is gone
         self._workers = 0  # as told last
         self._deserted: float | None = None  # since when there is no worker
         self._told = False
@@ -163,6 +172,11 @@ class _Session:
             return
         if self._pool.exhausted:
             raise FatalError(f"no worker starts: {self._pool.why}")
+        if self._own and not cluster.alive():
+            raise FatalError(
+                "Ray ended on this machine, as it does when the machine is too busy to answer or out of memory: run "
+                "the same command again to continue, with fewer --workers if it happens again"
+            )
         self._deserted = self._deserted or now
         waited = now - self._deserted
         if waited > self._engine.patience:

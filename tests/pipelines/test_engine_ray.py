@@ -7,12 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
 
+from pipelines import cluster as cluster_module
 from pipelines import pool as pool_module
 from pipelines.engine_local import LocalEngine
 from pipelines.engine_ray import RayEngine
@@ -139,6 +141,14 @@ def test_a_cluster_without_room_is_waited_for_and_then_given_up(tmp_path: Path) 
         list(RayEngine(gpus_per_worker=1, patience=0.1).run(spec(tmp_path), units(1), ignore))
     with pytest.raises(FatalError, match="no worker fits on this machine"):
         RayEngine(gpus_per_worker=1)._pool(spec(tmp_path), 1, shared=False)
+
+
+def test_a_cluster_of_our_own_that_is_gone_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "connected", lambda *_: nullcontext(False))
+    monkeypatch.setattr(cluster_module, "capacity", lambda gpus: 1)
+    monkeypatch.setattr(cluster_module, "alive", lambda: False)
+    with pytest.raises(FatalError, match="Ray ended on this machine"):
+        list(RayEngine(gpus_per_worker=1, patience=5).run(spec(tmp_path), units(1), ignore))
 
 
 @ray.remote(num_cpus=1)
