@@ -43,10 +43,11 @@ style = options.combined(method, strength, layers)
 
 
 def weather(share: float) -> Callable[[options.F], options.F]:
-    """Make the options of how much grain and haze is carried over; proxy sets have all of it by default."""
+    """Make the options of what is carried over beside colours; proxy sets have all grain and haze by default."""
     return options.combined(
         _share("--grain", "G", share, "grain (sensor noise, streaks of rain, flakes)"),
         _share("--haze", "H", share, "haze (contrast that fades towards the end of a street)"),
+        _share("--blur", "B", 0.0, "blur (of a lens in the dark, of motion)"),
     )
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeVar
 
 from pipelines.flow import Stopwatch
 from pipelines.mixfiles import read_inverted
 from stylize import images
+from stylize.blur import Sharpness, sharpness_of
 from stylize.grain import Spectrum, grain_of
 from stylize.haze import Haze, haze_of
 from stylize.images import Pixels
 from stylize.storage import Storage
 
+T = TypeVar("T")
+
 MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
 GRAINS = 4096  # spectra of 2 kB each
-HAZES = 65536  # of a few dozen bytes each
+NUMBERS = 65536  # hazes and blurs, of a few dozen bytes each
 
 
 class ExemplarPictures:
@@ -26,7 +31,8 @@ class ExemplarPictures:
         self._memory = memory
         self._kept: OrderedDict[str, Pixels] = OrderedDict()
         self._grains: OrderedDict[tuple[str, int], Spectrum] = OrderedDict()
-        self._hazes: OrderedDict[str, Haze] = OrderedDict()
+        self._hazes: OrderedDict[tuple[str, int], Haze] = OrderedDict()
+        self._blurs: OrderedDict[tuple[str, int], Sharpness] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, path: str, sha256: str, watch: Stopwatch) -> Pixels:
@@ -44,33 +50,42 @@ class ExemplarPictures:
 
     def grain(self, path: str, sha256: str, height: int, watch: Stopwatch) -> Spectrum:
         """Return the grain of an exemplar at a height (see `stylize.grain`); what `read` refuses is refused."""
-        with self._lock:
-            known = self._grains.get((path, height))
-        if known is not None:
-            return known
-        picture_HWC = self.read(path, sha256, watch)
-        with watch("grain"):
-            spectrum = grain_of(picture_HWC, height)
-        with self._lock:
-            self._grains[path, height] = spectrum
-            while len(self._grains) > GRAINS:
-                self._grains.popitem(last=False)
-        return spectrum
+        return self._measured(
+            self._grains, GRAINS, (path, height), sha256, "grain", watch, lambda seen: grain_of(seen, height)
+        )
+
+    def blur(self, path: str, sha256: str, height: int, watch: Stopwatch) -> Sharpness:
+        """Return the sharpness of an exemplar at a height (see `stylize.blur`); what `read` refuses is refused."""
+        return self._measured(
+            self._blurs, NUMBERS, (path, height), sha256, "blur", watch, lambda seen: sharpness_of(seen, height)
+        )
 
     def haze(self, path: str, sha256: str, watch: Stopwatch) -> Haze:
         """Return the haze of an exemplar (see `stylize.haze`); what `read` refuses is refused."""
+        return self._measured(self._hazes, NUMBERS, (path, 0), sha256, "haze", watch, haze_of)
+
+    def _measured(
+        self,
+        kept: OrderedDict[tuple[str, int], T],
+        most: int,
+        key: tuple[str, int],
+        sha256: str,
+        stage: str,
+        watch: Stopwatch,
+        measure: Callable[[Pixels], T],
+    ) -> T:
+        """Return what was measured of an exemplar before, or measure it and keep the last so many."""
         with self._lock:
-            known = self._hazes.get(path)
-        if known is not None:
-            return known
-        picture_HWC = self.read(path, sha256, watch)
-        with watch("haze"):
-            haze = haze_of(picture_HWC)
+            if key in kept:
+                return kept[key]
+        picture_HWC = self.read(key[0], sha256, watch)
+        with watch(stage):
+            found = measure(picture_HWC)
         with self._lock:
-            self._hazes[path] = haze
-            while len(self._hazes) > HAZES:
-                self._hazes.popitem(last=False)
-        return haze
+            kept[key] = found
+            while len(kept) > most:
+                kept.popitem(last=False)
+        return found
 
     def _keep(self, path: str, picture_HWC: Pixels) -> None:
         with self._lock:

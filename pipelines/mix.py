@@ -9,7 +9,7 @@ from pipelines.events import Event, ignore
 from pipelines.fingerprint import require
 from pipelines.mixextras import SHEET
 from pipelines.mixinputs import Place, open_inputs
-from pipelines.mixoptions import BATCH_SIZE, WHAT, MixOptions
+from pipelines.mixoptions import BATCH_SIZE, LATER, WHAT, MixOptions
 from pipelines.mixrun import make
 from pipelines.session import Session
 from pipelines.summary import Summary
@@ -37,6 +37,7 @@ def mix(
     layers: str | None = None,
     grain: float = 0.0,
     haze: float = 0.0,
+    blur: float = 0.0,
     min_content_score: float = LEAST_SCORE,
     size: str = "source",
     format: str = "tree",
@@ -80,6 +81,7 @@ def mix(
             none (0) to all (1); with a strength below 1 as much less. The exemplars' pictures are read for it.
         haze: how much of the exemplar's haze (contrast that fades towards the end of a street; see `stylize.haze`) they
             take on, likewise.
+        blur: how much of the exemplar's blur (of a lens in the dark, of motion; see `stylize.blur`), likewise.
         min_content_score: copies whose content score (0..1, see `stylize.guard`) is lower are drawn again, with up to
             two other exemplars; if none does better, the best is kept and flagged. 0 is no guard.
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
@@ -111,6 +113,7 @@ def mix(
         layers=layers,
         grain=grain,
         haze=haze,
+        blur=blur,
         min_content_score=min_content_score,
         size=size,
         format=format,
@@ -155,7 +158,7 @@ def resume(run: Mapping[str, Any], out: str, **options: Any) -> Summary:
     """Go on with a recorded run (`run.json`); options are those of `mix` that say how and not what."""
     check_record(run, out)
     configuration, sources = run["configuration"], run["sources"]
-    what = {name: configuration[name] for name in WHAT}
+    what = {name: configuration[name] for name in WHAT} | {name: configuration.get(name, 0.0) for name in LATER}
     where = {name: sources[name] for name in _WHERE if sources[name] is not None}
     how = {"precision": configuration["precision"] or "fp32"}  # None: the method has no model
     return mix(out=out, **{**what, **where, **how, **options})

@@ -185,10 +185,12 @@ class Mixer(MixWorker):
         )
 
     def _read_weather(self, rows: Sequence[Row], height: int, watch: Stopwatch) -> None:
-        """Find out before anything is written whether the exemplars can be read; haze and grain stay at hand."""
+        """Find out before anything is written whether the exemplars can be read; haze, blur and grain stay at hand."""
         for row in rows:
             if self.spec.haze:
                 self._exemplars.haze(row["exemplar_source"], row["exemplar_sha256"], watch)
+            if self.spec.blur:
+                self._exemplars.blur(row["exemplar_source"], row["exemplar_sha256"], height, watch)
             if self.spec.grain:
                 self._exemplars.grain(row["exemplar_source"], row["exemplar_sha256"], height, watch)
 

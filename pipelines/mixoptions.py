@@ -19,6 +19,7 @@ from stylize.strength import Span, show_strength
 SIZES = ("source", "model")
 BATCH_SIZE = 8
 _SHARES = ("grain", "haze", "min_content_score")
+LATER = ("blur",)  # shares that early runs did not have: recorded when they are not 0, so that those can be continued
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class MixOptions:
     layers: str | None
     grain: float
     haze: float
+    blur: float
     min_content_score: float
     size: str
     format: str
@@ -100,6 +102,7 @@ class MixOptions:
         return {
             **{name: getattr(self, name) for name in WHAT},
             **{name: float(getattr(self, name)) for name in _SHARES},  # 0 and 0.0 are not one in JSON
+            **{name: float(share) for name in LATER if (share := getattr(self, name))},
             "strength": low if low == high else self.strength,
             "layers": self.moved_layers(num_ws),
             "precision": check_precision(self.precision) if self.stylizes else None,
@@ -116,7 +119,7 @@ class MixOptions:
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise ConfigurationError(f"the {name} must be at least 1, not {value}")
-        for name, share in (("grain", self.grain), ("haze", self.haze)):
+        for name, share in (("grain", self.grain), ("haze", self.haze), ("blur", self.blur)):
             if not 0 <= share <= 1:
                 raise ConfigurationError(f"the {name} is between 0 (none) and 1 (all of the exemplar's), not {share:g}")
         if not 0 <= self.min_content_score <= 1:
@@ -134,4 +137,4 @@ class MixOptions:
 
 
 # What `run.json` holds under the option's own name as it was given. The layers are there by number.
-WHAT = tuple(f.name for f in fields(MixOptions) if f.name not in ("layers", "batch_size", "precision"))
+WHAT = tuple(f.name for f in fields(MixOptions) if f.name not in ("layers", "batch_size", "precision", *LATER))

@@ -94,6 +94,7 @@ def _spec(
         least_score=options.min_content_score,
         grain=options.grain,
         haze=options.haze,
+        blur=options.blur,
         packing=packing,
     )
     if inputs.model is None:

@@ -21,6 +21,7 @@ from pipelines.mixshards import IMAGE, Packing, Part, unpacked
 from pipelines.provenance import Row
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList
+from stylize.blur import add_blur
 from stylize.datasets.labels import label_kind
 from stylize.export import encode_picture
 from stylize.grain import add_grain
@@ -34,8 +35,8 @@ class MixWorkSpec:
     """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
 
     `exemplars` is the dataset that they are files of. Draws with a content score below `least_score` are refused; 0 is
-    no guard. `haze` and `grain` are how much of an exemplar's its copies take on. `packing` is None when the output
-    is a tree.
+    no guard. `haze`, `blur` and `grain` are how much of an exemplar's its copies take on. `packing` is None when the
+    output is a tree.
     """
 
     out: Storage
@@ -48,6 +49,7 @@ class MixWorkSpec:
     least_score: float
     grain: float
     haze: float
+    blur: float
     packing: Packing | None
 
     def ids(self, unit: Unit) -> Sequence[str]:
@@ -153,13 +155,17 @@ class MixWorker(ABC):
         }
 
     def weathered(self, picture_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
-        """Return a draw with haze and grain of its exemplar, as far as the style is moved; at most all of it."""
+        """Return a draw with haze, blur and grain of its exemplar, as far as the style is moved; at most all of it."""
         moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
         if self._common.haze * moved:
             haze = self._exemplars.haze(exemplar.source, exemplar.sha256, watch)
             with watch("haze"):
                 picture_HWC = add_haze(picture_HWC, haze, self._common.haze * moved)
+        if self._common.blur * moved:
+            blur = self._exemplars.blur(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
+            with watch("blur"):
+                picture_HWC = add_blur(picture_HWC, blur, self._common.blur * moved)
         if self._common.grain * moved:
             grain = self._exemplars.grain(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
             with watch("grain"):
@@ -175,7 +181,7 @@ class MixWorker(ABC):
             data = encode_picture(draw.picture_HWC, row["image"])
         height, width, _ = draw.picture_HWC.shape
         copy.release()
-        asked = {"grain": self._common.grain, "haze": self._common.haze}
+        asked = {"grain": self._common.grain, "haze": self._common.haze, "blur": self._common.blur}
         made = {"height": height, "width": width, "shift": draw.shift, **asked, **copy.verdict()}
         files: list[FileRecord] = []
         parts: list[Part] = []

@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
         ("layers", pa.list_(pa.int32())),  # null: all
         ("grain", pa.float64()),  # share of the exemplar's grain
         ("haze", pa.float64()),  # share of the exemplar's haze
+        ("blur", pa.float64()),  # share of the exemplar's blur; null in early runs: 0
         ("seed", pa.int64()),
         ("weights", pa.string()),  # null: a method without any
         ("shift", pa.float32()),  # mean change in grey levels, of a stylization from the one synthesis to the other

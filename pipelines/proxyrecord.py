@@ -23,7 +23,8 @@ from stylize.storage import Storage
 
 PROXY = "proxy.json"
 FORMAT = 1
-_OPTIONS = ("split", "limit", "per_image", "method", "layers", "grain", "haze", "min_content_score", "size", "seed")
+_WEATHER = ("grain", "haze", "blur")
+_OPTIONS = ("split", "limit", "per_image", "method", "layers", *_WEATHER, "min_content_score", "size", "seed")
 
 
 def read_record(storage: Storage) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def facts(one: Seen) -> list[tuple[str, Child]]:
         found.insert(0, ("of the way in colour", percent(way_gone([one])[2])))
     if row["strength"] != 1:
         found.append(("strength", f"{row['strength']:.2g}"))
-    found += [(name, f"{row[name]:.2g}") for name in ("haze", "grain") if row.get(name)]
+    found += [(name, f"{row[name]:.2g}") for name in ("haze", "blur", "grain") if row.get(name)]
     if row.get("flagged"):
         found.append(("guard", "flagged: no draw passed"))
     elif row.get("redrawn"):

@@ -1,4 +1,4 @@
-"""Grain and haze of exemplars in a mix: by every method, from the plan alone, and told in the provenance."""
+"""Grain, haze and blur of exemplars in a mix: by every method, from the plan alone, and told in the provenance."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipelines.provenance import read_rows
 from pipelines.report import report
 from pipelines.summary import Summary
 from pipelines.verify import verify
+from stylize.blur import add_blur, sharpness_of
 from stylize.errors import ConfigurationError
 from stylize.grain import add_grain, grain_of
 from stylize.haze import add_haze, haze_of
@@ -70,23 +71,24 @@ def test_pictures_are_those_without_grain_with_the_grain_of_their_exemplar(
 
 
 @pytest.mark.parametrize("method", ["stylization", "reinhard"])
-def test_haze_comes_before_grain(run: Any, tmp_path: Path, method: str) -> None:
-    run(method=method, grain=1.0, haze=0.8)
+def test_haze_comes_before_blur_and_blur_before_grain(run: Any, tmp_path: Path, method: str) -> None:
+    run(method=method, grain=1.0, haze=0.8, blur=0.9)
     run("plain", method=method)
     changed = 0
     for row, plain in zip(provenance(tmp_path / "out"), provenance(tmp_path / "plain"), strict=True):
-        assert (row["haze"], plain["haze"]) == (0.8, 0.0)
+        assert (row["haze"], plain["haze"], row["blur"], plain["blur"]) == (0.8, 0.0, 0.9, 0.0)
         exemplar = decode_rgb((tmp_path / "noisy" / row["exemplar_source"]).read_bytes())
         without = decode_rgb((tmp_path / "plain" / plain["image"]).read_bytes())
         made = decode_rgb((tmp_path / "out" / row["image"]).read_bytes())
         hazed = add_haze(without, haze_of(exemplar), 0.8)
-        changed += not np.array_equal(hazed, without)
-        assert np.array_equal(made, add_grain(hazed, grain_of(exemplar, HEIGHT), 1.0, row["seed"]))
+        soft = add_blur(hazed, sharpness_of(exemplar, HEIGHT), 0.9)
+        changed += not np.array_equal(hazed, without) and not np.array_equal(soft, hazed)
+        assert np.array_equal(made, add_grain(soft, grain_of(exemplar, HEIGHT), 1.0, row["seed"]))
     assert changed
 
 
-def test_grain_and_haze_go_with_the_strength_of_the_style(run: Any, tmp_path: Path) -> None:
-    run("none", grain=1.0, haze=1.0, strength=0.0)
+def test_weather_goes_with_the_strength_of_the_style(run: Any, tmp_path: Path) -> None:
+    run("none", grain=1.0, haze=1.0, blur=1.0, strength=0.0)
     run("plain", strength=0.0)
     assert tree(tmp_path / "none" / "train") == tree(tmp_path / "plain" / "train")
 
@@ -103,6 +105,8 @@ def test_a_second_run_goes_on_and_verify_makes_the_same_weather_again(run: Any, 
         run(grain=0.5, haze=1.0)
     with pytest.raises(ConfigurationError, match="haze is 1"):
         run(grain=1.0)
+    with pytest.raises(ConfigurationError, match="blur"):
+        run(grain=1.0, haze=1.0, blur=1.0)
 
 
 def test_an_exemplar_that_is_gone_is_bad_input_and_nothing_of_its_contents_is_written(run: Any, tmp_path: Path) -> None:
@@ -122,7 +126,18 @@ def test_the_report_names_the_grain(run: Any, tmp_path: Path) -> None:
     assert "grain 0.5" in Path(report(tmp_path / "out")).read_text()
 
 
-@pytest.mark.parametrize("name", ["grain", "haze"])
+@pytest.mark.parametrize("name", ["grain", "haze", "blur"])
 def test_weather_is_between_none_and_all(run: Any, name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"the {name} is between 0"):
         run(**{name: 1.5})
+
+
+def test_without_blur_a_run_is_the_one_that_earlier_versions_recorded(run: Any, tmp_path: Path) -> None:
+    run()
+    assert "blur" not in Storage(tmp_path / "out").read_json("run.json")["configuration"]
+    run("soft", blur=0.5)
+    run_json = Storage(tmp_path / "soft").read_json("run.json")
+    assert run_json["configuration"]["blur"] == 0.5
+    (tmp_path / "soft" / "train" / "0001TP_1.png").unlink()
+    assert verify(tmp_path / "soft", repair=True).exit_code == 0
+    assert resume(run_json, str(tmp_path / "soft")).rows == 3
