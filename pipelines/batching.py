@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from stylize.errors import FatalError
 from stylize.models import transfer
 
 PASSES_BESIDE = 2  # batches in hand beside the one that an accelerator computes: being filled, being packed
-
+ON_DEVICE = 2  # of these: the one computed, and one whose pictures go up or come down
 KEPT = 256 << 20  # bytes that glibc may keep at the end of a heap
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from malloc.h
 
@@ -26,7 +25,9 @@ class Batching:
     """Calls a function on the parts of a batch; `size` is halved when memory runs out and stays halved.
 
     `with batching.passing(watch): ...` lets as many passes at once as make sense: one per core on a CPU, two on a GPU,
-    where one computes while the other's pictures go up or come down, each on a stream of its own.
+    where one computes while the other's pictures go up or come down, each on a stream of its own. A GPU is given batch
+    after batch, the oldest first and all passes of a call together: two that shared it would both end late, and the
+    cores have nothing to do until a batch is whole.
 
     On a CPU each pass computes on one thread, because the blocks that a 1x1 convolution is cut into, and with them the
     last bits of its sums, depend on the number of threads: a shard would differ from one machine to the next. Cores are
@@ -45,23 +46,31 @@ class Batching:
         if on_cpu:
             keep_freed_memory()
         self.ahead = cores() if on_cpu else 1 + PASSES_BESIDE
-        self._gate = None if on_cpu else threading.BoundedSemaphore(2)
-        self._waiting = None if on_cpu else Crew(self.ahead, self.ahead, "pass")
-        self.passes = self._waiting or crew
+        self._device_crew = None if on_cpu else Crew(self.ahead, ON_DEVICE, "pass")
+        self._launching = None if on_cpu else Crew(0, 1, "launch")  # a lock that is handed on in the order of asking
+        self.passes = self._device_crew or crew
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
 
     def close(self) -> None:
         """End the threads that wait for a GPU, and let PyTorch use as many as before."""
-        if self._waiting is not None:
-            self._waiting.shutdown()
+        if self._device_crew is not None:
+            self._device_crew.shutdown()
         torch.set_num_threads(self._threads)
 
     @contextmanager
     def passing(self, watch: Stopwatch) -> Iterator[None]:
         """Hold what a pass computes on, a core or a GPU, and count its time."""
-        with self._gate or nullcontext(), watch("model", computes=self._gate is None):
-            yield
+        device = self._device_crew
+        if device is not None:
+            device.take()
+        try:
+            with watch("model", computes=device is None):
+                yield
+        finally:
+            if device is not None:
+                device.done()
+                device.leave()  # what else the call does is done beside the next one's pass
 
     def __call__(self, function: Callable[..., tuple[Tensor, ...]], *batch: Tensor) -> tuple[Tensor, ...]:
         """Return `function(*batch)`, tensors whose first axis is the batch's, on the CPU.
@@ -85,8 +94,18 @@ class Batching:
     def _call(self, function: Callable[..., tuple[Tensor, ...]], batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         parts = zip(*(tensor.split(self.size) for tensor in batch), strict=True)
         with transfer.own_stream(self._device):
-            results = [transfer.fetch(function(*part)) for part in parts]
+            results = [transfer.fetch(self._launch(function, part)) for part in parts]
         return results[0] if len(results) == 1 else tuple(torch.cat(pieces) for pieces in zip(*results, strict=True))
+
+    def _launch(self, function: Callable[..., tuple[Tensor, ...]], part: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Hand a GPU all that a function has it compute, which is awaited elsewhere."""
+        if self._launching is None:
+            return function(*part)
+        self._launching.take()
+        try:
+            return function(*part)
+        finally:
+            self._launching.done()
 
 
 def keep_freed_memory() -> bool:

@@ -216,21 +216,20 @@ class Mixer(MixWorker):
     def _render(self, contents: Sequence[Content]) -> list[Tensor]:
         """Return the pictures of a batch in their own style, then in that of each copy's exemplar."""
         ws_BLD = _stack([content.codes_LD for content in contents])
-        noise = _noise(contents)
-        (base_BCHW,) = self._batching(self._pass, ws_BLD, *noise)
-        pictures = [base_BCHW]
+        styles = [ws_BLD]
         for k in range(len(contents[0].rows)):
             exemplar_BLD = _stack([content.exemplars_KLD[k] for content in contents])
-            rows = [content.rows[k] for content in contents]
-            pictures += self._batching(self._pass, self._mixed(ws_BLD, exemplar_BLD, rows), *noise)
-        return pictures
+            styles.append(self._mixed(ws_BLD, exemplar_BLD, [content.rows[k] for content in contents]))
+        return list(self._batching(self._passes, *styles, *_noise(contents)))
 
     def _mixed(self, ws_BLD: Tensor, exemplar_BLD: Tensor, rows: Sequence[Row]) -> Tensor:
         strength_B = torch.tensor([row["strength"] for row in rows])
         return blend_codes(ws_BLD, exemplar_BLD, strength_B, self.spec.layers)
 
-    def _pass(self, ws_BLD: Tensor, *noise: Tensor) -> tuple[Tensor]:
-        return (render_clipped(self._bundle, ws_BLD, noise),)
+    def _passes(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """Return the pictures of a batch in each style; its codes by style come first, then its two noise maps."""
+        *styles, noise_0, noise_1 = batch
+        return tuple(render_clipped(self._bundle, ws_BLD, (noise_0, noise_1)) for ws_BLD in styles)
 
     def _finish(self, item: Synthesis, watch: Stopwatch) -> Making:
         """Recolour and score the copies of a content; write those that are settled."""
@@ -272,7 +271,7 @@ class Mixer(MixWorker):
         ws_BLD = _stack([content.codes_LD for content in contents])
         with self._batching.passing(watch):
             mixed_BLD = self._mixed(ws_BLD, exemplar_BLD, [copy.row for _, copy in filled])
-            (styled_BCHW,) = self._batching(self._pass, mixed_BLD, *_noise(contents))
+            (styled_BCHW,) = self._batching(self._passes, mixed_BLD, *_noise(contents))
         return [(*redraw, styled_BCHW[place]) for place, redraw in enumerate(batch) if redraw is not None]
 
     def _source(self, content: Content, watch: Stopwatch) -> Pixels | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -106,6 +107,33 @@ def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way_and_none_holds_a
     end.set()
     assert [one.result(5) for one in passes] == [True] * 3
     assert set(watch.seconds) == {"model"}
+    batching.close()
+
+
+def test_a_gpu_gets_the_passes_of_a_call_together_and_the_oldest_unit_first(crew: Crew) -> None:
+    batching, watch = Batching(4, torch.device("cuda"), crew), Stopwatch(crew)
+    order: list[int] = []
+    first = threading.Event()
+
+    def compute(number: Tensor) -> tuple[Tensor]:
+        order.append(int(number[0]))
+        first.wait(5)  # by now the others want it too
+        order.append(int(number[0]))
+        return (number,)
+
+    def make(number: int) -> None:
+        with batching.passing(watch):
+            batching(compute, torch.full((4,), number))
+
+    older, younger = batching.passes.turn(PASS), batching.passes.turn(PASS)
+    calls = [younger.submit(make, 1), younger.submit(make, 2), younger.submit(make, 3), older.submit(make, 0)]
+    while not order:
+        time.sleep(0.001)
+    first.set()
+    for call in calls:
+        call.result(5)
+    assert order[::2] == order[1::2]  # none began amid another
+    assert order.index(0) < order.index(3)  # though it was handed in later
     batching.close()
 
 
