@@ -49,6 +49,6 @@ def _state(status: Status) -> str:
     if status.finished:
         return "finished"
     if status.active:
-        return f"running, last unit {spell(status.silent)} ago"
+        return "running, " + (f"last unit {spell(status.silent)} ago" if status.done.units else "no unit yet")
     since = f" since {spell(status.silent)}" if status.done.units else ", no unit yet"
     return f"stands still{since}; the same command again goes on"

@@ -97,6 +97,12 @@ def hold(
         lease.release()
 
 
+def held(storage: Storage) -> bool:
+    """Say whether a session holds the output, as far as one look tells: one that died on another host counts."""
+    holder = _read(storage)
+    return bool(holder) and not _process_is_gone(holder)
+
+
 def _outlive(storage: Storage, on_event: Callable[[Event], None], dead: float) -> None:
     """Remove the file of a holder that is gone; raise `ConfigurationError` when there is life in it."""
     holder = _read(storage)

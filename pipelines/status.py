@@ -1,4 +1,4 @@
-"""The command `status`: how far a run is, from its commit records alone, so from any machine."""
+"""The command `status`: how far a run is, from its records alone, so from any machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import commits
+from pipelines import commits, lease
 from pipelines.commits import Commit
 from pipelines.fingerprint import MANIFEST, load
 from pipelines.summary import Summary, Totals
@@ -23,7 +23,8 @@ class Status:
 
     `units` of `total_units` are committed and `rows` plus failures of `inputs` dealt with. `rate` is in rows per second
     over the last ten minutes of work, `remaining` the seconds still needed at that rate (both 0 when nothing is known),
-    `silent` the seconds since the last record. `finished` says that the manifest is written.
+    `silent` the seconds since the last record. `finished` says that the manifest is written, `active` that a session
+    holds the run and was heard of lately.
     """
 
     kind: str
@@ -60,7 +61,7 @@ def status(run: str, *, storage_options: Mapping[str, Any] | None = None) -> Sta
         rate=rate,
         remaining=left / rate if rate and not finished else 0.0,
         silent=silent,
-        active=not finished and totals.units > 0 and silent < max(60.0, IDLE * pace.longest),
+        active=not finished and lease.held(storage) and silent < max(60.0, IDLE * pace.longest),
     )
 
 

@@ -55,6 +55,7 @@ def test_a_run_at_work() -> None:
     ("changes", "state"),
     [
         ({"finished": True, "active": False}, "finished"),
+        ({"units": 0, "rate": 0.0, "silent": 0.0}, "running, no unit yet"),
         ({"active": False, "silent": 700.0}, "stands still since 11 min 40 s; the same command again goes on"),
         ({"active": False, "units": 0, "rate": 0.0}, "stands still, no unit yet; the same command again goes on"),
     ],

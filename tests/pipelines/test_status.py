@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pipelines import commits
 from pipelines.commits import Commit
 from pipelines.engine_local import LocalEngine
 from pipelines.fingerprint import claim
+from pipelines.lease import LEASE, hold, machine
 from pipelines.run import execute
 from pipelines.status import status
 from pipelines.units import Failure
@@ -41,7 +43,8 @@ def half_done(root: Path, ended: float) -> Storage:
 
 def test_a_run_in_progress_tells_how_far_how_fast_and_how_long(tmp_path: Path) -> None:
     half_done(tmp_path, time.time() - 3)
-    now = status(str(tmp_path))
+    with hold(Storage(tmp_path)):
+        now = status(str(tmp_path))
     assert (now.done.units, now.total_units, now.inputs, now.finished, now.active) == (4, 10, 20, False, True)
     assert (now.done.rows, now.done.failed, now.done.causes) == (7, 1, {"label size": 1})
     assert now.done.seconds == {"model": 12.0, "read": 4.0}
@@ -50,9 +53,21 @@ def test_a_run_in_progress_tells_how_far_how_fast_and_how_long(tmp_path: Path) -
     assert 3 <= now.silent < 30
 
 
+def test_a_run_whose_session_has_ended_is_not_active(tmp_path: Path) -> None:
+    half_done(tmp_path, time.time() - 3)
+    assert not status(str(tmp_path)).active
+
+
+def test_a_run_whose_session_was_killed_is_not_active(tmp_path: Path) -> None:
+    storage = half_done(tmp_path, time.time() - 3)
+    storage.write_json(LEASE, {"host": "here", "machine": machine(), "pid": os.getpid(), "born": "earlier"})
+    assert not status(str(tmp_path)).active
+
+
 def test_a_run_that_stands_still_is_not_active(tmp_path: Path) -> None:
     half_done(tmp_path, time.time() - 3600)
-    now = status(str(tmp_path))
+    with hold(Storage(tmp_path)):
+        now = status(str(tmp_path))
     assert not now.active
     assert now.silent == pytest.approx(3600, abs=30)
 
@@ -67,8 +82,9 @@ def test_the_rate_is_that_of_the_latest_work_and_not_of_the_night_between(tmp_pa
 
 def test_a_run_that_has_just_begun_knows_no_rate(tmp_path: Path) -> None:
     claim(Storage(tmp_path), counting_print(10))
-    now = status(str(tmp_path))
-    assert (now.done.units, now.rate, now.remaining, now.silent, now.active) == (0, 0.0, 0.0, 0.0, False)
+    with hold(Storage(tmp_path)):
+        now = status(str(tmp_path))
+    assert (now.done.units, now.rate, now.remaining, now.silent, now.active) == (0, 0.0, 0.0, 0.0, True)
 
 
 def test_a_finished_run_has_nothing_left(tmp_path: Path) -> None:
