@@ -66,6 +66,7 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
             strength=arm.strength,
             grain=arm.grain,
             haze=arm.haze,
+            blur=arm.blur,
         )
 
 
@@ -81,7 +82,7 @@ def proxies(world: World, target: str, work: Path) -> dict[str, Path]:
     stylize.invert(world.exemplars[target], styles, model=world.model, layout="folder")
     built = {}
     for method in JUDGES:
-        stylize.proxy_build(val, work / "proxies" / method, styles={target: styles}, method=method)
+        stylize.proxy_build(val, work / "proxies" / method, styles={target: styles}, method=method, blur=1.0)
         built[f"{target}{BY}{method}"] = work / "proxies" / method / target
     return built
 

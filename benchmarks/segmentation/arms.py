@@ -22,6 +22,7 @@ class Arm:
     strength: str = "1"
     grain: float = 0.0
     haze: float = 0.0
+    blur: float = 0.0
     augmentation: str = "none"
 
     @property
@@ -32,7 +33,8 @@ class Arm:
         strength = "" if self.strength == "1" else f"-s{self.strength}"
         grain = f"-g{self.grain:g}" if self.grain else ""
         haze = f"-h{self.haze:g}" if self.haze else ""
-        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}{grain}{haze}"
+        blur = f"-b{self.blur:g}" if self.blur else ""
+        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}{grain}{haze}{blur}"
 
     @property
     def describe(self) -> str:
@@ -41,7 +43,7 @@ class Arm:
         if self.method:
             whose = f"{self.exemplars} exemplars" if self.exemplars else "exemplars of the source"
             strength = "" if self.strength == "1" else f", strength {self.strength}"
-            air = " and ".join(name for name in ("grain", "haze") if getattr(self, name))
+            air = " and ".join(name for name in ("grain", "haze", "blur") if getattr(self, name))
             parts.append(f"{self.copies} copies by {self.method}, {whose}{strength}{', with ' if air else ''}{air}")
         if self.augmentation != "none":
             parts.append(f"{self.augmentation} while training")
@@ -67,7 +69,8 @@ def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
         arms += [essa, *(replace(essa, name=f"{method}:{name}", method=method) for method in METHODS)]
         for method in METHODS:
             grained = replace(essa, name=f"{method}:{name}+grain", method=method, grain=1.0)
-            arms += [grained, replace(grained, name=f"{grained.name}+haze", haze=1.0)]
+            blurred = replace(grained, name=f"{grained.name}+blur", blur=1.0)
+            arms += [grained, blurred, replace(grained, name=f"{grained.name}+haze", haze=1.0)]
         arms += _beyond(essa, strength="0.5-1.5")
     return {arm.name: arm for arm in arms}
 
@@ -85,14 +88,17 @@ def _from_relit(issa: Arm) -> list[Arm]:
 
 
 def _beyond(arm: Arm, strength: str) -> list[Arm]:
-    """Return the arm with grain, haze, exaggerated styles, all that goes together, and augmentation on top of each."""
+    """Return the arm with grain, haze, blur, exaggerated styles, all that goes together, and augmentation on top."""
     grained = replace(arm, name=f"{arm.name}+grain", grain=1.0)
     hazed = replace(grained, name=f"{grained.name}+haze", haze=1.0)
     strong = replace(arm, name=f"{arm.name}-strong", strength=strength)
     full = replace(strong, name=f"{arm.name}-full", grain=1.0)
-    tops = [(each, top) for each in (arm, grained, hazed, strong, full) for top in ("colour-jitter", "weather")]
+    blurred = [replace(each, name=f"{each.name}+blur", blur=1.0) for each in (grained, hazed)]
+    tops = [
+        (each, top) for each in (arm, grained, hazed, *blurred, strong, full) for top in ("colour-jitter", "weather")
+    ]
     on_top = [replace(each, name=f"{each.name}+{top}", augmentation=top) for each, top in tops]
-    return [grained, hazed, strong, full, *on_top]
+    return [grained, hazed, *blurred, strong, full, *on_top]
 
 
 def path_of(work: Path, arm: Arm) -> Path:
