@@ -66,4 +66,6 @@ def write_rows(rows: Sequence[Row]) -> bytes:
 
 def read_rows(data: bytes) -> list[dict[str, Any]]:
     """Return the rows of a provenance file in order."""
-    return list(pq.read_table(pa.BufferReader(data), use_threads=False).to_pylist())
+    # Not `read_table`: it starts threads of its own, and a process that ends while they come up aborts.
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        return list(file.read(use_threads=False).to_pylist())

@@ -80,6 +80,8 @@ def proxy_rank(
         ConfigurationError: predictions are missing or do not fit, models differ, or nothing says what ids mean.
     """
     _check(predictions, resamples=resamples, confidence=confidence)
+    if plot is not None and not os.fspath(plot).lower().endswith(".svg"):
+        raise ConfigurationError(f"the plot is an SVG picture: name it so, as ranking.svg, not {os.fspath(plot)}")
     reading = Reading(
         classes=classes,
         label_kind=label_kind,

@@ -198,7 +198,7 @@ class IdMapping:
         named = ", ".join(map(str, found[:SHOWN])) + (", ..." if len(found) > SHOWN else "")
         return (
             f"{'id' if len(found) == 1 else 'ids'} {named} not in {self.name}: "
-            "name the label set or mapping that the file follows, or ignore unknown ids"
+            "name what its ids mean with --label-mapping or --prediction-mapping, or pass --ignore-unknown"
         )
 
 

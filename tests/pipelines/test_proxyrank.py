@@ -98,6 +98,12 @@ def spoilt(world: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(world / "out", tmp_path / "out"))
 
 
+def test_a_plot_is_called_what_it_is(ranked: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"name it so, as ranking\.svg"):
+        ranked(plot=tmp_path / "ranking.png")
+    assert not list(tmp_path.iterdir())
+
+
 def test_models_are_scored_and_ranked_on_every_target_and_on_average(ranked: Any, world: Path) -> None:
     told: list[Any] = []
     found = ranked(on_event=told.append)
