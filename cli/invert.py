@@ -40,8 +40,8 @@ def command(dataset: str, cache: str, **more: Any) -> int:
     """
     from cli.console import listening
     from cli.summaries import show_run
-    from pipelines.invert import describe, invert
+    from pipelines.invert import describe, invert, usage
 
     with listening() as tell:
         summary = invert(dataset, cache, on_event=tell, **more)
-    return show_run(summary, describe(summary), then=f"stylize mix {cache} OUT")
+    return show_run(summary, describe(summary), then=usage(cache, more["storage_options"]))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipelines.events import Event, Note, ignore
-from pipelines.fingerprint import Fingerprint, require
+from pipelines.fingerprint import Fingerprint, load, require
 from pipelines.inverter import InvertSpec
 from pipelines.session import Session
 from pipelines.summary import Summary
@@ -127,6 +127,12 @@ def resume(run: Mapping[str, Any], cache: str, **options: Any) -> Summary:
     what = {name: configuration[name] for name in _WHAT}
     where = {name: sources[name] for name in _WHERE}
     return invert(cache=cache, **{**what, **where, **options})
+
+
+def usage(cache: str, storage_options: Mapping[str, Any] | None = None) -> str:
+    """Return the command that a finished cache is for: pictures without labels serve as exemplars of others."""
+    labelled = load(Storage(cache, storage_options))["configuration"]["labelled_splits"]
+    return f"stylize mix {cache} OUT" if labelled else f"stylize mix CACHE OUT --styles {cache}"
 
 
 def describe(summary: Summary) -> list[str]:

@@ -53,6 +53,14 @@ def test_from_pictures_to_a_stylized_dataset(
     assert run(["verify", out]) == 0
 
 
+def test_a_cache_without_labels_is_for_exemplars(
+    tmp_path: Path, tiny_model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = str(tmp_path / "dusk")
+    assert run(["invert", str(pictures(tmp_path / "data", 2) / "train"), cache, "--model", tiny_model]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"next: stylize mix CACHE OUT --styles {cache}"
+
+
 def test_a_bad_picture_is_a_line_and_exit_code_3(
     tmp_path: Path, tiny_model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
