@@ -108,8 +108,9 @@ def torment(story: Story, kind: str, rounds: int) -> dict[str, Any]:
         sessions += 1
         while len(kills) < rounds:
             if not wait_for(session, root, committed(root) + random.randint(1, share)):
-                session.communicate()
-                raise SystemExit(f"{kind}: the run ended after {len(kills)} kills; use more --pictures")
+                errors = session.communicate()[1].strip().splitlines()
+                why = errors[-1] if session.returncode else "use more --pictures"
+                raise SystemExit(f"{kind}: the run ended after {len(kills)} kills: {why}")
             left = hosts(session.pid)
             kills.append(strike(session, kind))
             if kind != "worker":
