@@ -31,6 +31,7 @@ import numpy as np
 import style_transfer
 import torch
 
+from pipelines.training import train_encoder
 from stylize import load_bundle, scenes
 from stylize.errors import FatalError
 from stylize.images import to_model
@@ -39,7 +40,6 @@ from stylize.models.bundle import Bundle
 from stylize.render import blend_codes, recolour, render_clipped
 from stylize.training import loop
 from stylize.training.config import LIGHT, EncoderTraining
-from stylize.training.encoder import train_encoder
 from stylize.training.events import TrainingEvent
 from stylize.truth import Comparison, compare, judge
 

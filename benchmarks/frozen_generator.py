@@ -36,14 +36,13 @@ import frozen_judging as judging
 import torch
 from generator import table
 
+from pipelines.training import train_encoder, train_generator
 from stylize import load_bundle
 from stylize.images import encode
 from stylize.training import config as encoder_recipes
 from stylize.training import generator_config as generator_recipes
 from stylize.training import loop
-from stylize.training.encoder import train_encoder
 from stylize.training.events import TrainingEvent
-from stylize.training.generator import train_generator
 from stylize.training.inputs import Inputs, find_inputs
 
 RESULTS = Path(__file__).parent / "results"

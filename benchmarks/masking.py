@@ -17,12 +17,12 @@ from pathlib import Path
 import style_transfer
 import torch
 
+from pipelines.training import train_encoder
 from stylize import load_bundle, scenes
 from stylize.models.encoder import LIGHT as LIGHT_ENCODER
 from stylize.models.generator import GeneratorConfig
 from stylize.render import recolour
 from stylize.training.config import LIGHT
-from stylize.training.encoder import train_encoder
 
 RATIOS = (0.25, 0.0)
 GENERATOR = GeneratorConfig(const_size=(3, 4), channels=(128, 128, 96, 48, 24))

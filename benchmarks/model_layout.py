@@ -39,12 +39,12 @@ from generator import table, take_turns
 from reference_layout import TowerEncoder, reference_bundle
 from torch import Tensor, nn
 
+from pipelines.training import train_encoder
 from stylize.models import bundle as models
 from stylize.models.bundle import Bundle
 from stylize.models.encoder import LIGHT, PAPER, EncoderConfig
 from stylize.training import config as recipes
 from stylize.training import loop
-from stylize.training.encoder import train_encoder
 from stylize.training.events import TrainingEvent
 from stylize.training.generator_config import generator_for
 

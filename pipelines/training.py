@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipelines.engines import ENGINES
-from stylize.errors import ConfigurationError, FatalError
-from stylize.storage import Storage
+from pipelines.training_engine import carry_out, choose
 from stylize.training.config import EncoderTraining
-from stylize.training.encoder import TrainingSummary
-from stylize.training.encoder import train_encoder as _train_encoder
+from stylize.training.encoder import EncoderJob, TrainingSummary
 from stylize.training.events import Say
-from stylize.training.generator import GeneratorSummary
-from stylize.training.generator import train_generator as _train_generator
+from stylize.training.generator import GeneratorJob, GeneratorSummary
 from stylize.training.generator_config import GeneratorTraining
-from stylize.training.generator_trainer import check_shares as check_generator_shares
-from stylize.training.team import Team
-from stylize.training.trainer import check_shares as check_encoder_shares
-
-if TYPE_CHECKING:
-    from pipelines.training_ray import RayTraining
 
 
 def train_generator(
@@ -50,28 +38,45 @@ def train_generator(
     """Train a StyleGAN2 generator on pictures; a second call with the same arguments continues the run.
 
     Args:
+        dataset: folder or URL of pictures; labels are not looked at.
+        out: folder or URL of the run, see `stylize.training.record`.
+        training: shape of the generator, losses, schedules.
+        init: file of a generator to continue from, whose shape is kept instead; its discriminator starts anew.
+        layout, split: how to read the dataset and which part of it (see `open_dataset`).
+        limit: only the first so many pictures, by id.
+        inception: the network that FID is defined with; without it the Frechet distance is one of EfficientNet-Lite0.
+        picture_cache: folder for the decoded pictures, beside the run by default, see `stylize.training.decoded`.
+        checkpoint_minutes: how often to save what a resumed run goes on from.
         engine: `local` trains in this process, `ray` in `workers` processes of a cluster, each on its own share of
             every batch; `auto` is `ray` when there is a cluster or more than one worker. The result is the same, but
             for rounding.
         address, gpus_per_worker: see `pipelines.engines.make_engine`.
         workers: by default one per GPU of the cluster, or one.
+        device: torch device; by default the GPU if there is one.
+        overwrite: remove an earlier run in `out` first.
+        storage_options: passed to fsspec for all URLs.
 
-    The other arguments and the errors are those of `stylize.training.generator.train_generator`.
+    Raises:
+        ConfigurationError: the arguments contradict each other or the run that `out` holds.
+        FatalError: no readable pictures, the losses are no longer finite, or the cluster has no room.
     """
-    arguments = {
-        "training": training,
-        "init": _absolute(init),
-        "layout": layout,
-        "split": split,
-        "limit": limit,
-        "inception": _resolved(inception),
-    }
-    common = _common(dataset, out, picture_cache, checkpoint_minutes, device, overwrite, storage_options)
-    chosen = choose(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device)
-    if chosen and chosen.workers:
-        check_generator_shares(training, Team(chosen.workers))  # here at once, and again where the number is known
-    summary: GeneratorSummary = _run(_train_generator, arguments | common, chosen, on_event)
-    return summary
+    job = GeneratorJob(
+        dataset=dataset,
+        out=out,
+        training=training,
+        init=init,
+        layout=layout,
+        split=split,
+        limit=limit,
+        inception=inception,
+        picture_cache=picture_cache,
+        checkpoint_minutes=checkpoint_minutes,
+        device=device,
+        overwrite=overwrite,
+        storage_options=storage_options,
+    )
+    processes = choose(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device)
+    return carry_out(job, processes, on_event)
 
 
 def train_encoder(
@@ -103,122 +108,47 @@ def train_encoder(
 ) -> TrainingSummary:
     """Train the masked noise encoder for a generator; a second call with the same arguments continues the run.
 
-    `engine`, `address`, `workers` and `gpus_per_worker` are those of `train_generator`, the other arguments and the
-    errors those of `stylize.training.encoder.train_encoder`.
-    """
-    arguments = {
-        "training": training,
-        "generator": _absolute(generator),
-        "init": _absolute(init),
-        "new_generator": new_generator,
-        "size": size,
-        "tune_generator": tune_generator,
-        "extra": [Storage(each, storage_options).url for each in extra],
-        "layout": layout,
-        "split": split,
-        "limit": limit,
-        "holdout": holdout,
-        "lpips_trunk": _resolved(lpips_trunk),
-    }
-    common = _common(dataset, out, picture_cache, checkpoint_minutes, device, overwrite, storage_options)
-    chosen = choose(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device)
-    if chosen and chosen.workers:
-        check_encoder_shares(training, Team(chosen.workers))
-    summary: TrainingSummary = _run(_train_encoder, arguments | common, chosen, on_event)
-    return summary
+    Args:
+        dataset: folder or URL of pictures; labels are not looked at.
+        out: folder or URL of the run, see `stylize.training.record`.
+        training: losses, masking, schedules; its encoder's `noise_downscale` also decides at which block a generator
+            given by file takes the noise maps.
+        generator: file of the generator to invert; `init` a bundle to continue from, whose encoder keeps its shape;
+            `new_generator` the configuration of a generator to make from scratch, of any kind (see
+            `stylize.models.kinds.new_config`), which needs `tune_generator`. Exactly one of the three.
+        size: height and width that the bundle of `init` is brought to first, see `stylize.models.resize`.
+        tune_generator: train the synthesis network along with the encoder.
+        extra: further datasets of any layout to train on, such as style exemplars that the codes shall reach.
+        holdout: pattern of picture ids (such as `*0006R0*`) kept out of training; their PSNR is reported.
+        lpips_trunk: torchvision's VGG16 weights; without them, here or in torchvision's download cache,
+            EfficientNet-Lite0 features are the perceptual loss.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Processes:
-    """What a training is asked to run on: the cluster at `address`, or one started here; None leaves a number open."""
-
-    address: str | None
-    workers: int | None
-    gpus_per_worker: float | None
-
-
-def choose(
-    engine: str,
-    *,
-    workers: int | None = None,
-    address: str | None = None,
-    gpus_per_worker: float | None = None,
-    device: str | None = None,
-) -> Processes | None:
-    """Return what Ray shall run a training on, None for this process.
+    The other arguments are those of `train_generator`.
 
     Raises:
-        ConfigurationError: the options do not fit together.
+        ConfigurationError: the arguments contradict each other or the run that `out` holds.
+        FatalError: no readable pictures, no weights, the losses are no longer finite, or the cluster has no room.
     """
-    if engine not in ENGINES:
-        raise ConfigurationError(f"engine {engine!r} is unknown: choose one of {', '.join(ENGINES)}")
-    if workers is not None and workers < 1:
-        raise ConfigurationError(f"workers must be at least 1, not {workers}")
-    place = address or os.environ.get("RAY_ADDRESS") or None
-    if engine == "auto":
-        engine = "ray" if place or gpus_per_worker is not None or (workers or 1) > 1 else "local"
-    if engine == "ray":
-        _check_gpus(gpus_per_worker, device)
-        return Processes(address=place, workers=workers, gpus_per_worker=0.0 if device == "cpu" else gpus_per_worker)
-    if (workers or 1) > 1:
-        raise ConfigurationError(f"the local engine trains in one process: choose engine ray for {workers} workers")
-    for option, value in (("an address", address), ("GPUs per worker", gpus_per_worker)):
-        if value is not None:
-            raise ConfigurationError(f"{option} means something to the ray engine only: choose engine ray, or leave it")
-    return None
-
-
-def _check_gpus(gpus: float | None, device: str | None) -> None:
-    if gpus is not None and not 0 <= gpus <= 1:
-        raise ConfigurationError(f"a training process computes on one GPU at most, not {gpus:g}: add workers instead")
-    if device is not None and ":" in device:
-        kind = device.partition(":")[0]
-        raise ConfigurationError(f"a Ray worker sees only the GPUs that are its own: give device {kind}, not {device}")
-
-
-def _common(
-    dataset: str,
-    out: str,
-    picture_cache: Path | None,
-    checkpoint_minutes: float,
-    device: str | None,
-    overwrite: bool,
-    storage_options: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """Return the arguments that both trainings take, with paths that mean the same in another process."""
-    return {
-        "dataset": Storage(dataset, storage_options).url,
-        "out": Storage(out, storage_options).url,
-        "picture_cache": _resolved(picture_cache),
-        "checkpoint_minutes": checkpoint_minutes,
-        "device": device,
-        "overwrite": overwrite,
-        "storage_options": storage_options,
-    }
-
-
-def _absolute(model: str | None) -> str | None:
-    """Return a model's name or place so that it means the same in another folder."""
-    return os.path.abspath(model) if model and os.path.exists(model) else model
-
-
-def _resolved(path: Path | None) -> Path | None:
-    return None if path is None else path.expanduser().absolute()
-
-
-def _run(
-    train: Callable[..., Any], arguments: Mapping[str, Any], chosen: Processes | None, on_event: Say | None
-) -> Any:
-    if chosen is None:
-        return train(**arguments, on_event=on_event)
-    return _ray_training(chosen).run(train, arguments, on_event or (lambda _: None))
-
-
-def _ray_training(chosen: Processes) -> RayTraining:
-    try:
-        from pipelines.training_ray import RayTraining  # seconds, and not needed on one machine
-    except ImportError as error:
-        raise FatalError(
-            f'training by Ray needs Ray Train ({" ".join(str(error).split())}): pip install "stylize[distributed]"'
-        ) from error
-    return RayTraining(address=chosen.address, workers=chosen.workers, gpus_per_worker=chosen.gpus_per_worker)
+    job = EncoderJob(
+        dataset=dataset,
+        out=out,
+        training=training,
+        generator=generator,
+        init=init,
+        new_generator=new_generator,
+        size=size,
+        tune_generator=tune_generator,
+        extra=extra,
+        layout=layout,
+        split=split,
+        limit=limit,
+        holdout=holdout,
+        lpips_trunk=lpips_trunk,
+        picture_cache=picture_cache,
+        checkpoint_minutes=checkpoint_minutes,
+        device=device,
+        overwrite=overwrite,
+        storage_options=storage_options,
+    )
+    processes = choose(engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device)
+    return carry_out(job, processes, on_event)

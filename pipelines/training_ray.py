@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines import cluster  # first: it tells Ray what to leave alone before Ray is imported
@@ -23,6 +22,7 @@ import torch
 from pipelines.deaths import one_line
 from stylize.errors import FatalError, StylizeError, TransientError
 from stylize.training.events import Say, TrainingEvent, note
+from stylize.training.job import Job, Summary
 from stylize.training.team import ProcessTeam
 
 POLL = 0.5  # seconds between two looks at what the workers tell
@@ -38,8 +38,8 @@ class RayTraining:
     workers: int | None = None
     gpus_per_worker: float | None = None
 
-    def run(self, train: Callable[..., Any], arguments: Mapping[str, Any], on_event: Say) -> Any:
-        """Call `train(**arguments, team=...)` in every worker; return what the one that leads returns.
+    def run(self, job: Job[Summary], on_event: Say) -> Summary:
+        """Do a job in every worker; return what the one that leads returns.
 
         Raises:
             FatalError: the cluster has no room, or workers were lost too often; the same call goes on.
@@ -51,11 +51,10 @@ class RayTraining:
             self._check_room(workers, gpus)
             relay = Relay.remote()  # type: ignore[attr-defined]
             with tempfile.TemporaryDirectory(prefix="stylize-ray-") as scratch:
-                trainer = _trainer(
-                    workers, gpus, scratch, {"train": train, "arguments": dict(arguments), "relay": relay}
-                )
+                trainer = _trainer(workers, gpus, scratch, {"job": job, "relay": relay})
                 error = _follow(trainer, relay, on_event)
-            return _outcome(relay, error)
+            summary: Summary = _outcome(relay, error)
+            return summary
 
     def _check_room(self, workers: int, gpus: float) -> None:
         room = cluster.capacity(gpus)
@@ -134,7 +133,7 @@ def _trainer(workers: int, gpus: float, scratch: str, config: dict[str, Any]) ->
 
 def _work(config: dict[str, Any]) -> None:
     """Train in one worker. What cannot succeed another time ends the run, anything else has Ray start all anew."""
-    relay, arguments = config["relay"], dict(config["arguments"])
+    relay, job = config["relay"], config["job"]
     if ray.get(relay.outcome.remote()) is not None:
         return  # Ray starts again whatever the error was
     device: torch.device = ray.train.torch.get_device()
@@ -146,11 +145,11 @@ def _work(config: dict[str, Any]) -> None:
 
     if team.leads:
         attempt = ray.get(relay.begin.remote())
-        arguments["overwrite"] = arguments["overwrite"] and attempt == 1
+        job = replace(job, overwrite=job.overwrite and attempt == 1)
         if attempt > 1:
             say(note("a worker was lost: starting again from the last checkpoint"))
     try:
-        result = config["train"](**arguments | {"device": str(device)}, on_event=say, team=team)
+        result = replace(job, device=str(device)).run(say, team)
     except TransientError:
         raise
     except StylizeError as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from stylize.curveplot import Panel
 from stylize.errors import ConfigurationError
 from stylize.images import encode
-from stylize.models.bundle import Bundle, best_device, load_bundle, load_generator, make_encoder, model_sha256
+from stylize.models.bundle import (
+    Bundle,
+    best_device,
+    load_bundle,
+    load_generator,
+    make_encoder,
+    model_place,
+    model_sha256,
+)
 from stylize.models.generator import Generator
 from stylize.models.kinds import config_to_dict
 from stylize.models.perceptual import FeatureDistance, LpipsDistance, cached_trunk, perceptual_distance
@@ -21,16 +29,15 @@ from stylize.models.protocol import GeneratorProtocol
 from stylize.models.resize import resized
 from stylize.storage import Storage
 from stylize.training.config import EncoderTraining
-from stylize.training.events import Say, TrainingEvent, note, silent
+from stylize.training.events import Say, note, silent
 from stylize.training.grid import swap_grid
-from stylize.training.inputs import find_inputs, load_pictures, picture_folder
+from stylize.training.inputs import Inputs, find_inputs, load_pictures, picture_folder
+from stylize.training.job import Job, settled
 from stylize.training.loop import TrainingLoop
 from stylize.training.pictures import TrainingPictures
 from stylize.training.record import TrainingRecord
 from stylize.training.team import ALONE, Team
-from stylize.training.trainer import EncoderTrainer
-
-__all__ = ["TrainingEvent", "TrainingSummary", "heldout_psnr", "train_encoder"]
+from stylize.training.trainer import EncoderTrainer, check_shares
 
 HELD_OUT_BATCH = 16
 GRID_PICTURES = 6
@@ -47,101 +54,128 @@ class TrainingSummary:
     unreadable: tuple[tuple[str, str], ...]
 
 
-def train_encoder(
-    dataset: str,
-    out: str,
-    *,
-    training: EncoderTraining,
-    generator: str | None = None,
-    init: str | None = None,
-    new_generator: Any | None = None,
-    size: tuple[int, int] | None = None,
-    tune_generator: bool = False,
-    extra: Sequence[str] = (),
-    layout: str = "auto",
-    split: str | None = None,
-    limit: int | None = None,
-    holdout: str | None = None,
-    lpips_trunk: Path | None = None,
-    picture_cache: Path | None = None,
-    checkpoint_minutes: float = 3.0,
-    device: str | None = None,
-    overwrite: bool = False,
-    storage_options: Mapping[str, Any] | None = None,
-    on_event: Say | None = None,
-    team: Team = ALONE,
-) -> TrainingSummary:
-    """Train the masked noise encoder for a generator; a second call with the same arguments continues the run.
+@dataclass(frozen=True, kw_only=True)
+class EncoderJob(Job[TrainingSummary]):
+    """A training of the masked noise encoder; `pipelines.training.train_encoder` says what each argument means."""
 
-    Args:
-        dataset: folder or URL of pictures; labels are not looked at.
-        out: folder or URL of the run, see `stylize.training.record`.
-        training: losses, masking, schedules; its encoder's `noise_downscale` also decides at which block a generator
-            given by file takes the noise maps.
-        generator: file of the generator to invert; `init` a bundle to continue from, whose encoder keeps its shape;
-            `new_generator` the configuration of a generator to make from scratch, of any kind (see
-            `stylize.models.kinds.new_config`), which needs `tune_generator`. Exactly one of the three.
-        size: height and width that the bundle of `init` is brought to first, see `stylize.models.resize`.
-        tune_generator: train the synthesis network along with the encoder.
-        extra: further datasets of any layout to train on, such as style exemplars that the codes shall reach.
-        holdout: pattern of picture ids (such as `*0006R0*`) kept out of training; their PSNR is reported.
-        lpips_trunk: torchvision's VGG16 weights; without them, here or in torchvision's download cache,
-            EfficientNet-Lite0 features are the perceptual loss.
-        picture_cache: folder for the decoded pictures, beside the run by default, see `stylize.training.decoded`.
-        checkpoint_minutes: how often to save what a resumed run goes on from.
-        team: the processes that train together; each calls this function with the same arguments.
+    training: EncoderTraining
+    generator: str | None = None
+    init: str | None = None
+    new_generator: Any | None = None
+    size: tuple[int, int] | None = None
+    tune_generator: bool = False
+    extra: Sequence[str] = ()
+    holdout: str | None = None
+    lpips_trunk: Path | None = None
 
-    Raises:
-        ConfigurationError: the arguments contradict each other or the run that `out` holds.
-        FatalError: no readable pictures, no weights, or the losses are no longer finite.
-    """
-    say = on_event if on_event and team.leads else silent
-    _check_start(generator, init, new_generator, size, tune_generator=tune_generator)
-    bundle = _starting_bundle(training, generator, init, new_generator, size, storage_options).to(best_device(device))
-    training = training.with_(encoder=bundle.encoder.config)
-    _check_generated(bundle.generator, training)
-    inputs = find_inputs(
-        dataset, layout=layout, split=split, limit=limit, holdout=holdout, extra=extra, storage_options=storage_options
-    )
-    perceptual = _perceptual(training, lpips_trunk, say)
-    record = TrainingRecord(Storage(out, storage_options))
-    configuration = {
-        "kind": "train-encoder",
-        "training": training.as_dict(),
-        "generator": config_to_dict(bundle.generator_config),
-        "tune_generator": tune_generator,
-        "start": {"generator": _sha256(generator, storage_options), "init": _sha256(init, storage_options)},
-        "perceptual": perceptual.name if perceptual else None,
-        "holdout": holdout,
-        "inputs": {"pictures": len(inputs.training), "sha256": inputs.sha256},
-    }
-    team.together(lambda: record.begin(configuration, overwrite=overwrite))
-    folder = picture_folder(record.storage, picture_cache)
-    pictures, unreadable = load_pictures(inputs.training, bundle.height, bundle.width, folder, say, team=team)
-    heldout = None
-    if inputs.heldout:
-        kept_apart = [(inputs.dataset, sample) for sample in inputs.heldout]
-        heldout, worse = load_pictures(kept_apart, bundle.height, bundle.width, folder, say, scale=1, team=team)
-        unreadable += worse
-    _channels_last(bundle, perceptual)
-    trainer = EncoderTrainer(bundle, pictures, training, perceptual, tune_generator=tune_generator, team=team)
-    evaluation = Evaluation(trainer, record, heldout, PurePosixPath(inputs.dataset.storage.url).name)
-    loop = TrainingLoop(
-        trainer,
-        record,
-        checkpoint_minutes=checkpoint_minutes,
-        evaluate=evaluation,
-        say=say,
-        panels=PANELS,
-        team=team,
-    )
-    figures = loop.run()
-    return TrainingSummary(
-        bundle=record.storage.locate(record.weights),
-        images=trainer.images,
-        heldout_psnr=figures.get("heldout_psnr"),
-        unreadable=unreadable,
-    )
+    def settled(self) -> Self:
+        """Return the job with absolute paths, so that it may be done in another folder."""
+        return replace(
+            super().settled(),
+            generator=self.generator and model_place(self.generator),
+            init=self.init and model_place(self.init),
+            extra=[self._absolute(each) for each in self.extra],
+            lpips_trunk=settled(self.lpips_trunk),
+        )
+
+    def check_shares(self, team: Team) -> None:
+        """Raise `ConfigurationError` when a batch does not divide among a team."""
+        check_shares(self.training, team)
+
+    def run(self, on_event: Say | None = None, team: Team = ALONE) -> TrainingSummary:
+        """Train, from the last checkpoint if there is one; every process of a team calls this with an equal job.
+
+        Raises:
+            ConfigurationError: the arguments contradict each other or the run that `out` holds.
+            FatalError: no readable pictures, no weights, or the losses are no longer finite.
+        """
+        say = on_event if on_event and team.leads else silent
+        self._check_start()
+        bundle = self._starting_bundle().to(best_device(self.device))
+        training = self.training.with_(encoder=bundle.encoder.config)
+        _check_generated(bundle.generator, training)
+        inputs = self._inputs()
+        perceptual = _perceptual(training, self.lpips_trunk, say)
+        record = TrainingRecord(Storage(self.out, self.storage_options))
+        configuration = self._configuration(training, bundle, inputs, perceptual.name if perceptual else None)
+        team.together(lambda: record.begin(configuration, overwrite=self.overwrite))
+        folder, size = picture_folder(record.storage, self.picture_cache), (bundle.height, bundle.width)
+        pictures, unreadable = load_pictures(inputs.training, *size, folder, say, team=team)
+        heldout = None
+        if inputs.heldout:
+            kept_apart = [(inputs.dataset, sample) for sample in inputs.heldout]
+            heldout, worse = load_pictures(kept_apart, *size, folder, say, scale=1, team=team)
+            unreadable += worse
+        _channels_last(bundle, perceptual)
+        trainer = EncoderTrainer(bundle, pictures, training, perceptual, tune_generator=self.tune_generator, team=team)
+        figures = TrainingLoop(
+            trainer,
+            record,
+            checkpoint_minutes=self.checkpoint_minutes,
+            evaluate=Evaluation(trainer, record, heldout, PurePosixPath(inputs.dataset.storage.url).name),
+            say=say,
+            panels=PANELS,
+            team=team,
+        ).run()
+        return TrainingSummary(
+            bundle=record.storage.locate(record.weights),
+            images=trainer.images,
+            heldout_psnr=figures.get("heldout_psnr"),
+            unreadable=unreadable,
+        )
+
+    def _inputs(self) -> Inputs:
+        return find_inputs(
+            self.dataset,
+            layout=self.layout,
+            split=self.split,
+            limit=self.limit,
+            holdout=self.holdout,
+            extra=self.extra,
+            storage_options=self.storage_options,
+        )
+
+    def _configuration(
+        self, training: EncoderTraining, bundle: Bundle, inputs: Inputs, perceptual: str | None
+    ) -> dict[str, Any]:
+        """Return what run.json holds, and a resumed run must share."""
+        start = {"generator": self.generator, "init": self.init}
+        return {
+            "kind": "train-encoder",
+            "training": training.as_dict(),
+            "generator": config_to_dict(bundle.generator_config),
+            "tune_generator": self.tune_generator,
+            "start": {
+                name: model and model_sha256(model, storage_options=self.storage_options)
+                for name, model in start.items()
+            },
+            "perceptual": perceptual,
+            "holdout": self.holdout,
+            "inputs": {"pictures": len(inputs.training), "sha256": inputs.sha256},
+        }
+
+    def _check_start(self) -> None:
+        if sum(x is not None for x in (self.generator, self.init, self.new_generator)) != 1:
+            raise ConfigurationError(
+                "what shall the encoder invert? give one of a generator's file (--generator), a model bundle to "
+                "continue from (--init) and the size of a new generator (--new-generator)"
+            )
+        if self.new_generator is not None and not self.tune_generator:
+            raise ConfigurationError("a new generator knows no pictures yet: it needs --tune-generator")
+        if self.size is not None and self.init is None:
+            raise ConfigurationError("--size goes with --init; the size of a new generator stands in --new-generator")
+        if self.size is not None and not self.tune_generator:
+            raise ConfigurationError("a model of another size must learn its new pixels: --size needs --tune-generator")
+
+    def _starting_bundle(self) -> Bundle:
+        training, options = self.training, self.storage_options
+        if self.init is not None:
+            loaded_bundle = load_bundle(self.init, device="cpu", storage_options=options)
+            return loaded_bundle if self.size is None else resized(loaded_bundle, self.size)
+        if self.generator is not None:
+            loaded = load_generator(self.generator, device="cpu", storage_options=options)
+            return _with_encoder(_taking_noise_at(loaded, training.encoder.noise_downscale), training)
+        return Bundle.create(self.new_generator, training.encoder, seed=training.seed)
 
 
 class Evaluation:
@@ -183,51 +217,12 @@ def heldout_psnr(bundle: Bundle, pictures: TrainingPictures) -> float:
     return torch.cat(values).mean().item()
 
 
-def _check_start(
-    generator: str | None,
-    init: str | None,
-    new_generator: Any | None,
-    size: tuple[int, int] | None,
-    *,
-    tune_generator: bool,
-) -> None:
-    if sum(x is not None for x in (generator, init, new_generator)) != 1:
-        raise ConfigurationError(
-            "what shall the encoder invert? give one of a generator's file (--generator), a model bundle to continue "
-            "from (--init) and the size of a new generator (--new-generator)"
-        )
-    if new_generator is not None and not tune_generator:
-        raise ConfigurationError("a new generator knows no pictures yet: it needs --tune-generator")
-    if size is not None and init is None:
-        raise ConfigurationError("--size goes with --init; the size of a new generator stands in --new-generator")
-    if size is not None and not tune_generator:
-        raise ConfigurationError("a model of another size must learn its new pixels: --size needs --tune-generator")
-
-
 def _check_generated(generator: GeneratorProtocol, training: EncoderTraining) -> None:
     if training.generated and not hasattr(generator, "mapping"):
         raise ConfigurationError(
             "this kind of generator has no latent to draw pictures from: train on real ones alone, with `generated` 0 "
             "(--preset light)"
         )
-
-
-def _starting_bundle(
-    training: EncoderTraining,
-    generator: str | None,
-    init: str | None,
-    new_generator: Any | None,
-    size: tuple[int, int] | None,
-    storage_options: Mapping[str, Any] | None,
-) -> Bundle:
-    if init is not None:
-        loaded_bundle = load_bundle(init, device="cpu", storage_options=storage_options)
-        return loaded_bundle if size is None else resized(loaded_bundle, size)
-    if generator is not None:
-        loaded = load_generator(generator, device="cpu", storage_options=storage_options)
-        return _with_encoder(_taking_noise_at(loaded, training.encoder.noise_downscale), training)
-    assert new_generator is not None
-    return Bundle.create(new_generator, training.encoder, seed=training.seed)
 
 
 def _taking_noise_at(generator: GeneratorProtocol, downscale: int) -> GeneratorProtocol:
@@ -243,10 +238,6 @@ def _with_encoder(generator: GeneratorProtocol, training: EncoderTraining) -> Bu
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         return Bundle(make_encoder(training.encoder, generator), generator)
-
-
-def _sha256(model: str | None, storage_options: Mapping[str, Any] | None) -> str | None:
-    return None if model is None else model_sha256(model, storage_options=storage_options)
 
 
 def _perceptual(training: EncoderTraining, trunk: Path | None, say: Say) -> FeatureDistance | LpipsDistance | None:

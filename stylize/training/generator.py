@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
 from stylize.curveplot import Panel
 from stylize.errors import ConfigurationError, FatalError
 from stylize.images import encode
-from stylize.models.bundle import best_device, generator_to_bytes, load_generator, model_sha256
+from stylize.models.bundle import best_device, generator_to_bytes, load_generator, model_place, model_sha256
 from stylize.models.generator import Generator, GeneratorConfig
 from stylize.storage import Storage
 from stylize.training.events import Say, note, silent
 from stylize.training.frechet import Features, FrechetMeter, load_extractor
 from stylize.training.generator_config import GeneratorTraining
-from stylize.training.generator_trainer import GeneratorTrainer
+from stylize.training.generator_trainer import GeneratorTrainer, check_shares
 from stylize.training.grid import tile
-from stylize.training.inputs import find_inputs, load_pictures, picture_folder
+from stylize.training.inputs import Inputs, find_inputs, load_pictures, picture_folder
+from stylize.training.job import Job, settled
 from stylize.training.loop import TrainingLoop
 from stylize.training.pictures import step_rng
 from stylize.training.precision import check_precision
@@ -45,78 +45,84 @@ class GeneratorSummary:
     features: str | None
 
 
-def train_generator(
-    dataset: str,
-    out: str,
-    *,
-    training: GeneratorTraining,
-    init: str | None = None,
-    layout: str = "auto",
-    split: str | None = None,
-    limit: int | None = None,
-    inception: Path | None = None,
-    picture_cache: Path | None = None,
-    checkpoint_minutes: float = 3.0,
-    device: str | None = None,
-    overwrite: bool = False,
-    storage_options: Mapping[str, Any] | None = None,
-    on_event: Say | None = None,
-    team: Team = ALONE,
-) -> GeneratorSummary:
-    """Train a StyleGAN2 generator on pictures; a second call with the same arguments continues the run.
+@dataclass(frozen=True, kw_only=True)
+class GeneratorJob(Job[GeneratorSummary]):
+    """A training of a StyleGAN2; `pipelines.training.train_generator` says what each argument means."""
 
-    Args:
-        dataset: folder or URL of pictures; labels are not looked at.
-        out: folder or URL of the run, see `stylize.training.record`.
-        training: shape of the generator, losses, schedules.
-        init: file of a generator to continue from, whose shape is kept instead; its discriminator starts anew.
-        inception: the network that FID is defined with; without it the Frechet distance is one of EfficientNet-Lite0.
-        picture_cache: folder for the decoded pictures, beside the run by default, see `stylize.training.decoded`.
-        checkpoint_minutes: how often to save what a resumed run goes on from.
-        team: the processes that train together; each calls this function with the same arguments.
+    training: GeneratorTraining
+    init: str | None = None
+    inception: Path | None = None
 
-    Raises:
-        ConfigurationError: the arguments contradict each other or the run that `out` holds.
-        FatalError: no readable pictures, or the losses are no longer finite.
-    """
-    say = on_event if on_event and team.leads else silent
-    place = best_device(device)
-    check_precision(training.precision, place)
-    generator = _starting_generator(init, training, storage_options)
-    training = training.with_(generator=generator.config)
-    inputs = find_inputs(dataset, layout=layout, split=split, limit=limit, storage_options=storage_options)
-    record = TrainingRecord(Storage(out, storage_options), weights="generator.safetensors")
-    configuration = {
-        "kind": "train-generator",
-        "training": training.as_dict(),
-        "start": {"init": None if init is None else model_sha256(init, storage_options=storage_options)},
-        "inputs": {"pictures": len(inputs.train), "sha256": inputs.sha256},
-    }
-    generator.to(place).to(memory_format=torch.channels_last)
-    features = _features(training, inception, place, say) if team.leads else None
-    team.together(lambda: record.begin(configuration, overwrite=overwrite))
-    folder = picture_folder(record.storage, picture_cache)
-    pictures, unreadable = load_pictures(inputs.training, *generator.image_size, folder, say, team=team)
-    trainer = GeneratorTrainer(generator, pictures, training, team)
-    meter = FrechetMeter(pictures, features, count=training.frechet_pictures, seed=training.seed) if features else None
-    evaluation = Evaluation(trainer, record, meter)
-    loop = TrainingLoop(
-        trainer,
-        record,
-        checkpoint_minutes=checkpoint_minutes,
-        evaluate=evaluation,
-        say=say,
-        panels=evaluation.panels,
-        team=team,
-    )
-    figures = loop.run()
-    return GeneratorSummary(
-        generator=record.storage.locate(record.weights),
-        images=trainer.images,
-        unreadable=unreadable,
-        distance=figures.get(evaluation.figure),
-        features=evaluation.features,
-    )
+    def settled(self) -> Self:
+        """Return the job with absolute paths, so that it may be done in another folder."""
+        return replace(super().settled(), init=self.init and model_place(self.init), inception=settled(self.inception))
+
+    def check_shares(self, team: Team) -> None:
+        """Raise `ConfigurationError` when a batch does not divide among a team."""
+        check_shares(self.training, team)
+
+    def run(self, on_event: Say | None = None, team: Team = ALONE) -> GeneratorSummary:
+        """Train, from the last checkpoint if there is one; every process of a team calls this with an equal job.
+
+        Raises:
+            ConfigurationError: the arguments contradict each other or the run that `out` holds.
+            FatalError: no readable pictures, or the losses are no longer finite.
+        """
+        say = on_event if on_event and team.leads else silent
+        place = best_device(self.device)
+        check_precision(self.training.precision, place)
+        generator = self._starting_generator()
+        training = self.training.with_(generator=generator.config)
+        inputs = find_inputs(
+            self.dataset, layout=self.layout, split=self.split, limit=self.limit, storage_options=self.storage_options
+        )
+        record = TrainingRecord(Storage(self.out, self.storage_options), weights="generator.safetensors")
+        configuration = self._configuration(training, inputs)
+        generator.to(place).to(memory_format=torch.channels_last)
+        features = _features(training, self.inception, place, say) if team.leads else None
+        team.together(lambda: record.begin(configuration, overwrite=self.overwrite))
+        folder = picture_folder(record.storage, self.picture_cache)
+        pictures, unreadable = load_pictures(inputs.training, *generator.image_size, folder, say, team=team)
+        trainer = GeneratorTrainer(generator, pictures, training, team)
+        meter = (
+            FrechetMeter(pictures, features, count=training.frechet_pictures, seed=training.seed) if features else None
+        )
+        evaluation = Evaluation(trainer, record, meter)
+        figures = TrainingLoop(
+            trainer,
+            record,
+            checkpoint_minutes=self.checkpoint_minutes,
+            evaluate=evaluation,
+            say=say,
+            panels=evaluation.panels,
+            team=team,
+        ).run()
+        return GeneratorSummary(
+            generator=record.storage.locate(record.weights),
+            images=trainer.images,
+            unreadable=unreadable,
+            distance=figures.get(evaluation.figure),
+            features=evaluation.features,
+        )
+
+    def _configuration(self, training: GeneratorTraining, inputs: Inputs) -> dict[str, Any]:
+        """Return what run.json holds, and a resumed run must share."""
+        return {
+            "kind": "train-generator",
+            "training": training.as_dict(),
+            "start": {"init": self.init and model_sha256(self.init, storage_options=self.storage_options)},
+            "inputs": {"pictures": len(inputs.training), "sha256": inputs.sha256},
+        }
+
+    def _starting_generator(self) -> Generator:
+        if self.init is None:
+            return _new_generator(self.training.generator, self.training.seed)
+        generator = load_generator(self.init, device="cpu", storage_options=self.storage_options)
+        if not isinstance(generator, Generator):
+            raise ConfigurationError(
+                f"{self.init} is no StyleGAN2, and only those are trained here: choose another file"
+            )
+        return generator
 
 
 class Evaluation:
@@ -163,17 +169,6 @@ def sample_grid(generator: Generator, seed: int) -> Any:
     ws_BLD = generator.mapping(z_BD.to(generator.mapping.w_avg.device), truncation_psi=GRID_TRUNCATION)
     drawn = [generator.synthesis(row).cpu() for row in ws_BLD.split(columns)]
     return tile([list(row) for row in drawn])
-
-
-def _starting_generator(
-    init: str | None, training: GeneratorTraining, storage_options: Mapping[str, Any] | None
-) -> Generator:
-    if init is None:
-        return _new_generator(training.generator, training.seed)
-    generator = load_generator(init, device="cpu", storage_options=storage_options)
-    if not isinstance(generator, Generator):
-        raise ConfigurationError(f"{init} is no StyleGAN2, and only those are trained here: choose another file")
-    return generator
 
 
 def _new_generator(config: GeneratorConfig, seed: int) -> Generator:

@@ -15,13 +15,13 @@ from pipelines.evaluate_stylization import evaluate_stylization
 from pipelines.invert import invert
 from pipelines.mix import mix
 from pipelines.report import report
+from pipelines.training import train_encoder
 from pipelines.verify import verify
 from stylize.errors import ConfigurationError
 from stylize.models import kinds
 from stylize.models.encoder import EncoderConfig
 from stylize.models.kinds import GeneratorKind, new_config, register_generator
 from stylize.training.config import EncoderTraining
-from stylize.training.encoder import train_encoder
 
 ENCODER = EncoderConfig(stem=8, widths=(8, 8, 8, 8), pyramid=8, head=8)
 SHAPE = (3, 6, 8)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipelines import training as module
-from pipelines.training import Processes, choose, train_encoder, train_generator
+from pipelines import training_engine as module
+from pipelines.training import train_encoder, train_generator
+from pipelines.training_engine import Processes, choose
 from stylize.errors import ConfigurationError, FatalError
 from stylize.training.config import LIGHT as LIGHT_ENCODER
 from stylize.training.generator_config import LIGHT
@@ -67,13 +68,13 @@ def test_options_that_do_not_fit_together_are_refused(options: dict[str, Any], m
 
 
 def test_paths_mean_the_same_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[dict[str, Any]] = []
+    taken: list[Any] = []
 
     class Remember:
-        def run(self, train: Any, arguments: dict[str, Any], on_event: Any) -> Any:
-            taken.append(arguments)
+        def run(self, job: Any, on_event: Any) -> None:
+            taken.append(job)
 
-    monkeypatch.setattr(module, "_ray_training", lambda chosen: Remember())
+    monkeypatch.setattr(module, "_ray_training", lambda processes: Remember())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gen.safetensors").write_text("")
     train_generator("data", "out", training=LIGHT, init="gen.safetensors", picture_cache=Path("kept"), workers=2)
@@ -87,14 +88,14 @@ def test_paths_mean_the_same_in_another_folder(tmp_path: Path, monkeypatch: pyte
         workers=2,
     )
     first, second = taken
-    assert first["dataset"] == str(tmp_path / "data")
-    assert first["out"] == str(tmp_path / "out")
-    assert first["init"] == str(tmp_path / "gen.safetensors")
-    assert first["picture_cache"] == tmp_path / "kept"
-    assert second["dataset"] == "s3://bucket/data"
-    assert second["init"] == "camvid", "the name of a bundled model stays one"
-    assert second["extra"] == [str(tmp_path / "fog")]
-    assert second["lpips_trunk"] == tmp_path / "vgg"
+    assert first.dataset == str(tmp_path / "data")
+    assert first.out == str(tmp_path / "out")
+    assert first.init == str(tmp_path / "gen.safetensors")
+    assert first.picture_cache == tmp_path / "kept"
+    assert second.dataset == "s3://bucket/data"
+    assert second.init == "camvid", "the name of a bundled model stays one"
+    assert second.extra == [str(tmp_path / "fog")]
+    assert second.lpips_trunk == tmp_path / "vgg"
 
 
 def test_without_ray_train_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

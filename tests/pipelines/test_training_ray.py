@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from stylize.images import encode
 from stylize.models.bundle import load_bundle, load_generator
 from stylize.models.encoder import EncoderConfig
 from stylize.models.generator import GeneratorConfig
-from stylize.training import encoder, loop
+from stylize.training import loop
 from stylize.training.config import EncoderTraining
-from stylize.training.events import TrainingEvent
+from stylize.training.encoder import EncoderJob, TrainingSummary
+from stylize.training.events import Say, TrainingEvent
 from stylize.training.generator_config import GeneratorTraining
+from stylize.training.team import ALONE, Team
 from stylize.training.trainer import EncoderTrainer
 
 GENERATOR = GeneratorConfig(const_size=(2, 2), channels=(8, 8, 8, 8), z_dim=8, w_dim=8)
@@ -97,19 +100,24 @@ def test_two_workers_train_the_generator_that_one_trains(data: str, tmp_path: Pa
     assert [event.message for event in events].count("read 8 of 8 pictures") == 1, "one worker tells"
 
 
-def dying(**arguments: Any) -> Any:
-    """Train an encoder in steps of which the sixth kills the second worker, once."""
-    loop.LOG_EVERY = 2
-    marker, take_step = Path(arguments.pop("marker")), EncoderTrainer.train_step
+@dataclass(frozen=True, kw_only=True)
+class DyingJob(EncoderJob):
+    """Trains an encoder in steps of which the sixth kills the second worker, once: when there is no `marker` yet."""
 
-    def step(self: EncoderTrainer) -> dict[str, float]:
-        if self.step == 5 and self.team.rank == 1 and not marker.exists():
-            marker.touch()
-            os._exit(1)
-        return take_step(self)
+    marker: Path
 
-    EncoderTrainer.train_step = step  # type: ignore[method-assign]
-    return encoder.train_encoder(**arguments)
+    def run(self, on_event: Say | None = None, team: Team = ALONE) -> TrainingSummary:
+        loop.LOG_EVERY = 2
+        marker, take_step = self.marker, EncoderTrainer.train_step
+
+        def step(self: EncoderTrainer) -> dict[str, float]:
+            if self.step == 5 and self.team.rank == 1 and not marker.exists():
+                marker.touch()
+                os._exit(1)
+            return take_step(self)
+
+        EncoderTrainer.train_step = step  # type: ignore[method-assign]
+        return EncoderJob.run(self, on_event, team)
 
 
 def test_a_dead_worker_costs_the_steps_since_the_last_checkpoint(
@@ -119,12 +127,10 @@ def test_a_dead_worker_costs_the_steps_since_the_last_checkpoint(
     options: dict[str, Any] = {"training": ENCODER_TRAINING, "new_generator": GENERATOR, "tune_generator": True}
     options |= {"holdout": "*frame000", "checkpoint_minutes": 1e-9, "device": "cpu"}
     alone = train_encoder(data, str(tmp_path / "one"), **options)
-    arguments = options | {"dataset": data, "out": str(tmp_path / "two"), "marker": str(tmp_path / "died")}
+    job = DyingJob(dataset=data, out=str(tmp_path / "two"), marker=tmp_path / "died", overwrite=True, **options)
     messages: list[str] = []
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
-    together = RayTraining(workers=2, gpus_per_worker=0.0).run(
-        dying, arguments | {"overwrite": True}, lambda event: messages.append(event.message)
-    )
+    together = RayTraining(workers=2, gpus_per_worker=0.0).run(job, lambda event: messages.append(event.message))
     assert (tmp_path / "died").exists()
     assert "a worker was lost: starting again from the last checkpoint" in messages
     assert "continuing after 16 of 96 images" in messages, "overwriting is for the first attempt"

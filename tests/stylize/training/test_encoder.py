@@ -13,7 +13,7 @@ from stylize.models.bundle import Bundle, generator_to_bytes, load_bundle
 from stylize.models.generator import GeneratorConfig
 from stylize.training import loop
 from stylize.training.config import EncoderTraining
-from stylize.training.encoder import heldout_psnr, train_encoder
+from stylize.training.encoder import EncoderJob, heldout_psnr
 from stylize.training.events import TrainingEvent
 from stylize.training.pictures import TrainingPictures
 
@@ -43,7 +43,8 @@ def train(
             "checkpoint_minutes": 0.0,
             "device": "cpu",
         }
-        return train_encoder(str(data), str(tmp_path / out), **options | changes)
+        say = changes.pop("on_event", None)
+        return EncoderJob(dataset=str(data), out=str(tmp_path / out), **options | changes).run(say)
 
     return run
 

@@ -12,7 +12,7 @@ from stylize.models.bundle import load_generator
 from stylize.training import generator as module
 from stylize.training import loop
 from stylize.training.events import TrainingEvent
-from stylize.training.generator import train_generator
+from stylize.training.generator import GeneratorJob
 from stylize.training.generator_config import GeneratorTraining
 
 Train = Callable[..., Any]
@@ -33,7 +33,8 @@ def train(
 
     def run(out: str = "run", **changes: Any) -> Any:
         options = {"training": generator_training.with_(images=24), "checkpoint_minutes": 0.0, "device": "cpu"}
-        return train_generator(str(data), str(tmp_path / out), **options | changes)
+        say = changes.pop("on_event", None)
+        return GeneratorJob(dataset=str(data), out=str(tmp_path / out), **options | changes).run(say)
 
     return run
 
