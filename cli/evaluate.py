@@ -164,6 +164,14 @@ def reconstruction(cache: str, **more: Any) -> int:
     help="The same segmenter's label pictures of the outputs.  [default: no comparison]",
 )
 @options.limit
+@click.option(
+    "--height",
+    metavar="N",
+    type=click.IntRange(32),
+    default=192,
+    show_default=True,
+    help="Compare pictures that are so many pixels high, or less if they are; large ones show blur and grain too.",
+)
 @options.batch_size(8)
 @options.device
 @json_file

@@ -31,7 +31,7 @@ from stylize.models.bundle import best_device
 from stylize.segmentation import ConfusionMatrix
 from stylize.storage import Storage
 
-HEIGHT = 192  # of the pictures when they are compared; smaller ones are compared at their own height
+HEIGHT, LEAST = 192, 32  # of the pictures when they are compared; smaller ones are compared at their own height
 COLUMNS = ("image", "content", "exemplar", "k")
 
 
@@ -75,6 +75,7 @@ def evaluate_stylization(
     predictions_before: str | os.PathLike[str] | None = None,
     predictions_after: str | os.PathLike[str] | None = None,
     limit: int | None = None,
+    height: int = HEIGHT,
     batch_size: int = 8,
     device: str | None = None,
     json: str | os.PathLike[str] | None = None,
@@ -91,6 +92,8 @@ def evaluate_stylization(
         predictions_before, predictions_after: a segmenter's label pictures of the contents and of the outputs, named
             after these pictures, of whatever ids; for the agreement of the two.
         limit: only the first so many outputs.
+        height: pixels to which pictures are brought before they are compared, at least 32; smaller ones keep their own
+            height. Large ones show blur and grain too.
         batch_size: pictures per pass of the network.
         device: torch device; by default the GPU if there is one.
         json, csv: files or URLs for the result, and for a table of one row per picture.
@@ -101,7 +104,9 @@ def evaluate_stylization(
         ConfigurationError: this is no output of `mix`, or the predictions do not fit.
     """
     check(limit=limit, max_failures=max_failures, batch_size=batch_size)
-    made = _Made(Storage(out, storage_options), limit)
+    if height < LEAST:
+        raise ConfigurationError(f"the height must be at least {LEAST} pixels, not {height}")
+    made = _Made(Storage(out, storage_options), limit, height)
     segmenter = _segmenter(predictions_before, predictions_after, storage_options)
     reader = _Reader(made, dataset, exemplars, segmenter)
     where = best_device(device)
@@ -132,7 +137,7 @@ def evaluate_stylization(
 class _Made:
     """The outputs of a mix, by its commit records and its provenance; the run may be unfinished."""
 
-    def __init__(self, storage: Storage, limit: int | None) -> None:
+    def __init__(self, storage: Storage, limit: int | None, height: int) -> None:
         self.storage = storage
         self.run = load(storage)
         if self.run["kind"] != "mix":
@@ -146,7 +151,7 @@ class _Made:
             )
         self.count = total if limit is None else min(total, limit)
         first = next(self.rows())
-        height = min(HEIGHT, int(first["height"]))
+        height = min(height, int(first["height"]))
         self.frame = height, round(height * first["width"] / first["height"])
 
     def rows(self) -> Iterator[Row]:

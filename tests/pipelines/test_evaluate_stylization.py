@@ -193,3 +193,18 @@ def test_buckets_serve_as_well(made: Path) -> None:
     )
     assert found.pictures == 6
     assert Storage("memory://stylization").read_text("rows.csv").count("\n") == 7
+
+
+def test_pictures_are_compared_at_the_height_that_was_asked_for(tmp_path: Path, tiny_model: str) -> None:
+    data = tmp_path / "day" / "train"
+    data.mkdir(parents=True)
+    for number in range(2):
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (60, 80, 3), np.uint8)).save(
+            data / f"{number}.png"
+        )
+    invert(tmp_path / "day", tmp_path / "cache", model=tiny_model)
+    mix(tmp_path / "cache", tmp_path / "out")
+    assert score(tmp_path, height=36).size == (36, 48)
+    assert score(tmp_path).size == (60, 80)
+    with pytest.raises(ConfigurationError, match="height must be at least 32 pixels, not 8"):
+        score(tmp_path, height=8)
