@@ -6,12 +6,13 @@ each has arms of its own.
 
     python benchmarks/domain_generalization.py streets WORK
     python benchmarks/domain_generalization.py drives WORK
-    python benchmarks/domain_generalization.py camvid WORK --test dusk=LABELLED --test fog=ACDC/fog,cityscapes
+    python benchmarks/domain_generalization.py camvid WORK --test dusk=LABELLED --test 'fog=ACDC,,rgb_anon/fog/val/*'
 
 `streets` renders labelled streets by daylight and tests in dusk, night, fog, rain and snow. `drives` trains on one day
 drive of CamVid in --data and tests on another, overexposed one; `drives-back` the other way round. `camvid` trains on
-the frames in --data; labelled targets come with --test NAME=DATASET[,LABELS], where LABELS names their label set
-(camvid11, cityscapes19, cityscapes34, or a JSON file of ids). Where a target has no labels, --proxies dusk tests on
+the frames in --data; labelled targets come with --test NAME=DATASET[,LABELS[,IDS]]. LABELS names their label set
+(camvid11, cityscapes19, cityscapes34, or a JSON file of ids) where neither label files by their names nor a
+classes.json do; IDS is a pattern for the frames to take. Where a target has no labels, --proxies dusk tests on
 validation pictures recoloured after its exemplars by every method; an arm's own method is at home on its own.
 """
 
@@ -28,13 +29,13 @@ import numpy as np
 import torch
 from segmentation import worlds
 from segmentation.arms import METHODS, RELIT, Arm, all_arms, path_of
-from segmentation.frames import Frames, classes_of, load_frames
+from segmentation.frames import Frames, classes_of, load_frames, load_target
 from segmentation.network import NETWORK, load_network
 from segmentation.training import Recipe, confusions, train
 from segmentation.worlds import World
 
 import stylize
-from stylize.labelsets import id_mapping
+from stylize.errors import StylizeError
 from stylize.segmentation import iou, mean_iou
 
 HERE = Path(__file__).resolve().parent
@@ -198,17 +199,27 @@ def _spread(scores: Sequence[float]) -> str:
     return f"{np.mean(scores):.1f} ± {np.std(scores, ddof=1):.1f}"
 
 
-def _tests(world: World, given: Sequence[str], proxies: Mapping[str, Path]) -> dict[str, Frames]:
+def _targets(world: World, given: Sequence[str]) -> dict[str, Frames]:
+    """Load the labelled targets that --test names."""
+    targets, classes = {}, classes_of(world.source)
+    for text in given:
+        name, equals, place = text.partition("=")
+        if not name or not equals or not place:
+            raise SystemExit(f"error: --test {text} is not NAME=DATASET[,LABELS[,IDS]]")
+        path, labels, ids = (*place.split(",", 2), "", "")[:3]
+        try:
+            targets[name] = load_target(path, world.height, classes, labels=labels, ids=ids or "*")
+        except StylizeError as error:
+            raise SystemExit(f"error: --test {text}: {error}") from None
+    return targets
+
+
+def _tests(world: World, targets: Mapping[str, Frames], proxies: Mapping[str, Path]) -> dict[str, Frames]:
     """Load what networks are measured on: the source's validation split, every labelled target and proxy set."""
     tests = {"val": load_frames(world.source, world.height, split=world.val)}
     for name, path in (*world.tests.items(), *proxies.items()):
         tests[name] = load_frames(path, world.height)
-    classes = classes_of(world.source)
-    for text in given:
-        name, _, place = text.partition("=")
-        path, _, labels = place.partition(",")
-        tests[name] = load_frames(path, world.height, mapping=id_mapping(labels, target=classes) if labels else None)
-    return tests
+    return tests | dict(targets)
 
 
 def _world(options: argparse.Namespace) -> World:
@@ -231,7 +242,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with camvid/ and exemplars/")
     parser.add_argument(
-        "--test", action="append", default=[], metavar="NAME=DATASET[,LABELS]", help="a labelled target"
+        "--test", action="append", default=[], metavar="NAME=DATASET[,LABELS[,IDS]]", help="a labelled target"
     )
     parser.add_argument(
         "--proxies", metavar="EXEMPLARS", help="for want of labels, test on validation pictures after these exemplars"
@@ -254,9 +265,10 @@ def main() -> None:
     recipe = replace(world.recipe, **{n: v for n in ("steps", "probability") if (v := getattr(options, n)) is not None})
     seeds = [int(seed) for seed in options.seeds.split(",")]
     untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
+    targets = _targets(world, options.test)  # before the long work, which a wrong path would be found after
     prepare(world, untrained, options.work)
     stand_ins = proxies(world, options.proxies, options.work) if options.proxies else {}
-    tests = _tests(world, options.test, stand_ins)
+    tests = _tests(world, targets, stand_ins)
     for seed in seeds:
         for arm in chosen:
             measure(world, arm, seed, recipe, options.work, tests)

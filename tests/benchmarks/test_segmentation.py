@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from stylize.errors import ConfigurationError
 from stylize.labelsets import IGNORE, LABEL_SETS, id_mapping
 from stylize.models.perceptual import efficientnet_weights
 
@@ -45,6 +46,34 @@ def test_frames_have_the_size_of_training_and_keep_full_labels(dataset: Path) ->
     assert frames.images[0].shape == (48, 64, 3)
     assert frames.full[0][0, 0] == IGNORE
     assert set(np.unique(frames.labels[1])) <= {0, 1, IGNORE}
+
+
+@pytest.fixture
+def cityscapes(tmp_path: Path) -> Path:
+    """Frames of two cities in Cityscapes' own files, and one without labels."""
+    for name in ("night/n_000000_000019", "fog/f_000000_000019", "fog/f_000001_000019"):
+        image = tmp_path / f"leftImg8bit/val/{name}_leftImg8bit.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48)).save(image)
+        for kind, mode, value in (("color", "RGBA", None), ("labelIds", "L", 26), ("labelTrainIds", "L", 13)):
+            label = tmp_path / f"gtFine/val/{name}_gtFine_{kind}.png"
+            label.parent.mkdir(parents=True, exist_ok=True)
+            if "f_000001" not in name:
+                Image.new(mode, (64, 48), value).save(label)
+    return tmp_path
+
+
+@pytest.mark.parametrize("labels", ["", "cityscapes19", "cityscapes34"])
+def test_a_target_brings_the_labels_that_hold_ids(cityscapes: Path, labels: str) -> None:
+    from segmentation.frames import load_target
+
+    frames = load_target(cityscapes, 48, LABEL_SETS["camvid11"], labels=labels)
+    assert len(frames) == 2
+    assert {int(value) for full in frames.full for value in np.unique(full)} == {8}, "cars"
+    some = load_target(cityscapes, 48, LABEL_SETS["camvid11"], labels=labels, ids="*/night/*")
+    assert len(some) == 1
+    with pytest.raises(ConfigurationError, match="ids look like leftImg8bit/val/fog"):
+        load_target(cityscapes, 48, LABEL_SETS["camvid11"], labels=labels, ids="night/*")
 
 
 def test_labels_of_another_set_are_mapped(dataset: Path) -> None:
