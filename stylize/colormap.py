@@ -175,18 +175,23 @@ def _sums(base_CHW: Tensor, change_CHW: Tensor, luma_HW: Tensor, config: ColorMa
     """Return per level the means over the cells' windows [K, bins, rows, columns] of the `_products`.
 
     Windows are Gaussian in y and x, linear in luma; the weights of a cell are about 1 on average. Levels of the same
-    bins and weights share work. One bin after the other, so that what is summed stays in the processor's cache.
+    bins and weights share work. One bin after the other and in one place, so that what is summed stays in the
+    processor's cache.
     """
     values_VHW = torch.cat([base_CHW, torch.ones_like(base_CHW[:1]), change_CHW])
     texture_HW = _texture(luma_HW)
     sums: list[list[Tensor]] = [[] for _ in config.levels]
+    products: dict[int, Tensor] = {}
     for bins, flat in dict.fromkeys((level.bins, level.flat) for level in config.levels):
         chosen = [i for i, level in enumerate(config.levels) if (level.bins, level.flat) == (bins, flat)]
         side = _side(luma_HW.shape[0], max(config.levels[i].rows for i in chosen))
-        products_SKP = _products(_by_line(values_VHW, side))
-        weights_SLP = _by_line(_hats(luma_HW, bins) * (flat + (1 - flat) * texture_HW), side)
+        if side not in products:
+            products[side] = _products(_by_line(values_VHW, side))
+        products_SKP = products[side]
+        weights_SLP = _by_line(_hats(luma_HW, bins).mul_(flat + (1 - flat) * texture_HW), side)
+        joined_KP = torch.empty_like(products_SKP[0])
         for bin in range(bins):
-            joined_KP = products_SKP[0] * weights_SLP[0, bin]
+            torch.mul(products_SKP[0], weights_SLP[0, bin], out=joined_KP)
             for line in range(1, side):
                 joined_KP.addcmul_(products_SKP[line], weights_SLP[line, bin])
             joined_KHW = joined_KP.view(len(joined_KP), -1, luma_HW.shape[1])
@@ -234,7 +239,8 @@ def _hats(luma_HW: Tensor, bins: int) -> Tensor:
     """Return the weight of each luma bin [bins, H, W]."""
     position = (luma_HW + 1) / 2 * (bins - 1)
     centres = torch.arange(bins, dtype=luma_HW.dtype, device=luma_HW.device)
-    return (1 - (position[None] - centres[:, None, None]).abs()).clamp(min=0) * bins
+    distance_LHW = (position[None] - centres[:, None, None]).abs_()
+    return distance_LHW.neg_().add_(1).clamp_(min=0).mul_(bins)
 
 
 def _fit_level(sums_KLYX: Tensor, prior: Tensor, level: Level, config: ColorMapConfig) -> Tensor:
