@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.engines import ENGINES
+from pipelines.engines import on_ray
 from stylize.errors import ConfigurationError, FatalError
 from stylize.training.events import Say, silent
 from stylize.training.job import Job, Summary
@@ -38,30 +37,19 @@ def choose(
     Raises:
         ConfigurationError: the options do not fit together.
     """
-    if engine not in ENGINES:
-        raise ConfigurationError(f"engine {engine!r} is unknown: choose one of {', '.join(ENGINES)}")
-    if workers is not None and workers < 1:
-        raise ConfigurationError(f"workers must be at least 1, not {workers}")
-    place = address or os.environ.get("RAY_ADDRESS") or None
-    if engine == "auto":
-        engine = "ray" if place or gpus_per_worker is not None or (workers or 1) > 1 else "local"
-    if engine == "ray":
-        _check_gpus(gpus_per_worker, device)
-        return Processes(address=place, workers=workers, gpus_per_worker=0.0 if device == "cpu" else gpus_per_worker)
-    if (workers or 1) > 1:
-        raise ConfigurationError(f"the local engine trains in one process: choose engine ray for {workers} workers")
-    for option, value in (("an address", address), ("GPUs per worker", gpus_per_worker)):
-        if value is not None:
-            raise ConfigurationError(f"{option} means something to the ray engine only: choose engine ray, or leave it")
-    return None
-
-
-def _check_gpus(gpus: float | None, device: str | None) -> None:
-    if gpus is not None and not 0 <= gpus <= 1:
-        raise ConfigurationError(f"a training process computes on one GPU at most, not {gpus:g}: add workers instead")
-    if device is not None and ":" in device:
-        kind = device.partition(":")[0]
-        raise ConfigurationError(f"a Ray worker sees only the GPUs that are its own: give device {kind}, not {device}")
+    several = (workers or 1) > 1
+    ray, place = on_ray(
+        engine, workers=workers, address=address, gpus_per_worker=gpus_per_worker, device=device, spread=several
+    )
+    if not ray:
+        if several:
+            raise ConfigurationError(f"the local engine trains in one process: choose engine ray for {workers} workers")
+        return None
+    if gpus_per_worker is not None and not 0 <= gpus_per_worker <= 1:
+        raise ConfigurationError(
+            f"a training process computes on one GPU at most, not {gpus_per_worker:g}: add workers instead"
+        )
+    return Processes(address=place, workers=workers, gpus_per_worker=0.0 if device == "cpu" else gpus_per_worker)
 
 
 def carry_out(job: Job[Summary], processes: Processes | None, on_event: Say | None) -> Summary:
