@@ -94,6 +94,8 @@ def load(storage: Storage) -> dict[str, Any]:
     try:
         record = storage.read_json(RUN)
     except NotFound as error:
+        if storage.exists("proxy.json"):
+            raise ConfigurationError(f"{storage.url} holds proxy sets: give one of them, {storage.url}/NAME") from error
         raise ConfigurationError(
             f"{storage.url} holds no {RUN}: give the folder that `invert` or `mix` wrote"
         ) from error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from stylize.errors import BadInput, FatalError, NotFound, StylizeError, TransientError
+from stylize.errors import BadInput, ConfigurationError, FatalError, NotFound, StylizeError, TransientError
 
 T = TypeVar("T")
 
@@ -140,6 +140,8 @@ def _judge(error: Exception, action: str) -> tuple[type[StylizeError], str]:
         return FatalError, f"permission denied ({said}); check owner and mode, or the credentials"
     if is_transient(error):
         return TransientError, f"still failing after all retries ({said}); run the same command again to continue"
+    if isinstance(error, TypeError) and "unexpected keyword argument" in said:  # fsspec's, at the first request
+        return ConfigurationError, f"the storage knows no such option ({said}); correct --storage-options"
     if number in LOCAL_LIMITS:
         return FatalError, LOCAL_LIMITS[number]
     if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):

@@ -129,3 +129,9 @@ def test_a_run_record_that_cannot_be_read_says_so(tmp_path: Path, data: bytes) -
         load(storage)
     claim(storage, counting_print(), overwrite=True)
     assert load(storage)["kind"] == "count"
+
+
+def test_a_folder_of_proxy_sets_points_to_them(tmp_path: Path) -> None:
+    (tmp_path / "proxy.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="holds proxy sets: give one of them"):
+        load(Storage(tmp_path))

@@ -17,7 +17,7 @@ import pytest
 from stylize import storage as storage_module
 from stylize.errors import BadInput, ConfigurationError, FatalError, NotFound, StylizeError, TransientError
 from stylize.localfiles import TEMPORARY
-from stylize.retries import Retry
+from stylize.retries import Retry, explain
 from stylize.storage import Storage
 
 NAMES = ["plain.txt", "with space/and more.bin", "ünïcödé/東京 #1 100%?.png", "deep/er/and/deeper/x", "a::b*[c].txt"]
@@ -515,3 +515,10 @@ def test_out_of_memory_stays_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store._backend, "read", fail)
     with pytest.raises(MemoryError):
         store.read("a")
+
+
+def test_an_option_that_the_storage_does_not_know_is_told_as_such() -> None:
+    unknown = TypeError("AioSession.__init__() got an unexpected keyword argument 'foo'")
+    error = explain(unknown, "list", "s3://bucket/frames")
+    assert isinstance(error, ConfigurationError)
+    assert "'foo'); correct --storage-options" in str(error)
