@@ -15,6 +15,7 @@ from pipelines.events import Event
 from pipelines.events import ignore as silence
 from pipelines.worklist import chunks
 from stylize.cache import CacheReader, CacheRow
+from stylize.datasets.base import split_names
 from stylize.errors import BadInput, ConfigurationError
 from stylize.evaluation.features import Inception
 from stylize.evaluation.reconstruction import Cached, ReconstructionJudge
@@ -128,7 +129,7 @@ class _Wanted:
 
     def __init__(self, reader: CacheReader, split: str | None, limit: int | None) -> None:
         self._reader, self._limit = reader, limit
-        self._splits = None if split is None else {name.strip() for name in split.split(",")}
+        self._splits = None if split is None else split_names(split)
         present: set[str] = set()
         self.count = 0
         for entry in reader.entries():

@@ -69,22 +69,16 @@ def open_inputs(
     exemplars = None if styles is None else CacheReader(Storage(styles, storage_options))
     if exemplars is None and styles_dataset is not None:
         raise ConfigurationError("the styles' dataset says where exemplars of another cache are: give styles too")
-    source = Storage(dataset or contents.run["sources"]["dataset"], storage_options)
     options.refuse_for_baseline({"model": model is not None})
+    source = exemplar_source = Storage(dataset or contents.run["sources"]["dataset"], storage_options)
+    if exemplars is not None:
+        exemplar_source = Storage(styles_dataset or exemplars.run["sources"]["dataset"], storage_options)
     where = None
     if options.stylizes:
         where = model_place(model or contents.run["sources"]["model"])
         _check_codes(contents, exemplars)
         _check_weights(where, contents, storage_options)
-    return MixInputs(
-        contents=contents,
-        styles=exemplars,
-        dataset=source,
-        exemplars=Storage(styles_dataset or exemplars.run["sources"]["dataset"], storage_options)
-        if exemplars
-        else source,
-        model=where,
-    )
+    return MixInputs(contents=contents, styles=exemplars, dataset=source, exemplars=exemplar_source, model=where)
 
 
 def _check_codes(contents: CacheReader, exemplars: CacheReader | None) -> None:

@@ -15,6 +15,7 @@ from pipelines.exemplars import Exemplar, Exemplars
 from pipelines.flow import prefetch
 from pipelines.worklist import WorkListFile, build
 from stylize.cache import CacheReader, Entry
+from stylize.datasets.base import split_names
 from stylize.datasets.tree import RUN_FILES, RUN_FOLDERS
 from stylize.digests import Digests
 from stylize.errors import ConfigurationError
@@ -122,7 +123,7 @@ class MixPlan:
             raise ConfigurationError(f"the cache {contents.storage.url} holds no pictures: see `stylize status` on it")
         if self.split is None:
             return present
-        wanted = frozenset(name.strip() for name in self.split.split(","))
+        wanted = frozenset(split_names(self.split))
         if missing := sorted(wanted - present):
             names = ", ".join(sorted(filter(None, present))) or "no splits at all"
             raise ConfigurationError(f"no split {missing[0]!r} in the cache {contents.storage.url}: it has {names}")

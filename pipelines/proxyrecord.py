@@ -15,6 +15,7 @@ from pipelines.mixoptions import MixOptions
 from pipelines.mixrun import owned
 from pipelines.summary import Summary
 from stylize.cache import CacheReader, Entry
+from stylize.datasets.base import split_names
 from stylize.datasets.labels import label_kind
 from stylize.datasets.tree import is_image
 from stylize.errors import BadInput, ConfigurationError, NotFound
@@ -131,5 +132,5 @@ def _label_kinds(
 
 
 def _chosen(contents: CacheReader, split: str | None) -> Iterator[Entry]:
-    wanted = None if split is None else {name.strip() for name in split.split(",")}
+    wanted = None if split is None else split_names(split)
     return (entry for entry in contents.entries() if wanted is None or entry.split in wanted)

@@ -83,6 +83,11 @@ def open_dataset(
     )
 
 
+def split_names(split: str) -> set[str]:
+    """Return the splits that a text names, several separated by commas."""
+    return {name.strip() for name in split.split(",")}
+
+
 def _choose(tree: Tree, layout: str, url: str) -> tuple[Layout, str]:
     if not tree.paths:
         raise ConfigurationError(f"no files in {url}: it is missing or empty; correct the path")
@@ -116,7 +121,7 @@ def _wanted(found: Found, split: str | None, url: str) -> set[str]:
     present = set(found.samples.per_split())
     if split is None:
         return present
-    wanted = {name.strip() for name in split.split(",")}
+    wanted = split_names(split)
     if not wanted <= present:
         missing = ", ".join(sorted(wanted - present))
         names = ", ".join(sorted(filter(None, present))) or "no splits at all"
