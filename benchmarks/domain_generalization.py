@@ -261,7 +261,10 @@ def main() -> None:
     if options.list:
         print("\n".join(f"{arm.name:34} {arm.describe}" for arm in arms.values()))
         return
-    chosen = [arms[name] for name in options.arms.split(",")] if options.arms else list(arms.values())
+    names = options.arms.split(",") if options.arms else list(arms)
+    if unknown := [name for name in names if name not in arms]:
+        parser.error(f"no arm {unknown[0]!r}: --list names them")
+    chosen = [arms[name] for name in names]
     recipe = replace(world.recipe, **{n: v for n in ("steps", "probability") if (v := getattr(options, n)) is not None})
     seeds = [int(seed) for seed in options.seeds.split(",")]
     untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
