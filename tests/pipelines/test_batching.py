@@ -112,16 +112,18 @@ def test_on_a_gpu_one_pass_computes_while_another_is_on_its_way_and_none_holds_a
 
 def test_a_gpu_gets_the_passes_of_a_call_together_and_the_oldest_unit_first(crew: Crew) -> None:
     batching, watch = Batching(4, torch.device("cuda"), crew), Stopwatch(crew)
+    begun: list[int] = []
     order: list[int] = []
-    first = threading.Event()
+    ends = [threading.Event() for _ in range(4)]
 
     def compute(number: Tensor) -> tuple[Tensor]:
         order.append(int(number[0]))
-        first.wait(5)  # by now the others want it too
+        ends[int(number[0])].wait(20)
         order.append(int(number[0]))
         return (number,)
 
     def make(number: int) -> None:
+        begun.append(number)
         with batching.passing(watch):
             batching(compute, torch.full((4,), number))
 
@@ -129,11 +131,15 @@ def test_a_gpu_gets_the_passes_of_a_call_together_and_the_oldest_unit_first(crew
     calls = [younger.submit(make, 1), younger.submit(make, 2), younger.submit(make, 3), older.submit(make, 0)]
     while not order:
         time.sleep(0.001)
-    first.set()
+    ends[order[0]].set()  # now the second one computes, and another call may begin
+    while len(begun) < 3:
+        time.sleep(0.001)
+    assert set(begun) == {1, 2, 0}  # not 3, which was handed in before but is of the younger unit
+    for end in ends:
+        end.set()
     for call in calls:
-        call.result(5)
+        call.result(20)
     assert order[::2] == order[1::2]  # none began amid another
-    assert order.index(0) < order.index(3)  # though it was handed in later
     batching.close()
 
 
