@@ -93,7 +93,7 @@ COLUMNS = {"mean": "mean", "p05": "5 %", "p50": "median", "p95": "95 %"}
 WIDTH = 36
 
 
-@click.group("evaluate", epilog=EXAMPLES)
+@click.group("evaluate", cls=options.Group, epilog=EXAMPLES)
 def command() -> None:
     """Measure reconstructions, stylized pictures and segmentations."""
 

@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 import stylize
+from cli import options
 from cli.options import State
 from stylize.errors import StylizeError
 
@@ -41,7 +42,7 @@ Examples:
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(options.Group):
     """Imports a command's module only when the command or its help line is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

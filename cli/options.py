@@ -31,6 +31,16 @@ class State:
     debug: bool = False
 
 
+class Group(click.Group):
+    """A group whose help gives the line of each command whole: click cuts off what one terminal line does not hold."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, wrapped where they are long."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in commands if command])
+
+
 class JsonObject(click.ParamType[dict[str, Any]]):
     """A JSON object given on the command line."""
 

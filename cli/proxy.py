@@ -31,7 +31,11 @@ def named(option: str, metavar: str, help: str, *, required: bool = False) -> Ca
     return click.option(option, metavar=metavar, multiple=True, required=required, callback=collect, help=help)
 
 
-@click.group("proxy", epilog="\b\nExamples:\n  stylize proxy build val-cache proxy --styles dusk=dusk-cache")
+@click.group(
+    "proxy",
+    cls=options.Group,
+    epilog="\b\nExamples:\n  stylize proxy build val-cache proxy --styles dusk=dusk-cache",
+)
 def command() -> None:
     """Choose among models for a domain without labels: build proxy sets, then rank the models by them.
 
