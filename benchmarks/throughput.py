@@ -136,7 +136,11 @@ def against_loops(bench: Bench, repeats: int) -> dict[str, Any]:
 
 
 class Accelerator:
-    """Stands for a bundle on a GPU: takes a set time per picture, one pass after the other, and no core."""
+    """Stands for a bundle on a GPU: takes a set time per picture, one pass after the other, and no core.
+
+    As on a GPU, passes are queued: what is asked for begins when all before it has ended, without a word from Python,
+    and whoever fetches the result waits for it.
+    """
 
     device = torch.device("cuda")  # so that the worker treats it as one; nothing is put there
 
@@ -146,15 +150,22 @@ class Accelerator:
         self.num_ws, self.w_dim, self.noise_shapes = bundle.num_ws, bundle.w_dim, bundle.noise_shapes
         self.seconds = seconds  # for one network and one picture
         self.busy = 0.0
-        self._one_at_a_time = threading.Lock()
+        self._free = 0.0  # when the last pass of the queue ends
+        self._queueing, self._mine = threading.Lock(), threading.local()
         rng = np.random.default_rng(0)
         self._noise = [torch.from_numpy(rng.normal(0, 0.3, shape).astype(np.float32)) for shape in self.noise_shapes]
         self._picture = torch.from_numpy(rng.uniform(-1, 1, (3, self.height, self.width)).astype(np.float32))
 
     def _work(self, pictures: int) -> None:
-        with self._one_at_a_time:
-            time.sleep(self.seconds * pictures)
+        with self._queueing:
+            self._free = max(self._free, time.perf_counter()) + self.seconds * pictures
+            self._mine.ends = self._free
             self.busy += self.seconds * pictures
+
+    def fetch(self, results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Wait for what this thread asked for last."""
+        time.sleep(max(0.0, self._mine.ends - time.perf_counter()))
+        return results
 
     def invert(self, images_BCHW: Tensor) -> Codes:
         """Take the time of the encoder."""
@@ -192,7 +203,10 @@ def _with_accelerator(bench: Bench, stage: str, repeats: int) -> dict[str, Any]:
         device = Accelerator(bench.model, seconds)
         # Only what a worker loads is simulated; the driver looks at the real file.
         module = {"invert": "inverter", "mix": "mixer"}[stage]
-        with mock.patch(f"pipelines.{module}.load_bundle", return_value=device):
+        with (
+            mock.patch(f"pipelines.{module}.load_bundle", return_value=device),
+            mock.patch("stylize.models.transfer.fetch", device.fetch),
+        ):
             getattr(bench, stage)(on_event=clock)
         busy[name] = device.busy
         spans.setdefault(name, []).append(clock.span)

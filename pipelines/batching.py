@@ -15,7 +15,7 @@ from pipelines.flow import Stopwatch, cores
 from stylize.errors import FatalError
 from stylize.models import transfer
 
-PASSES_BESIDE = 2  # batches in hand beside the one that an accelerator computes: being filled, being packed
+PASSES_BESIDE = 4  # batches in hand beside the one that an accelerator computes: being filled, being packed, waiting
 ON_DEVICE = 2  # of these: the one computed, and one whose pictures go up or come down
 KEPT = 256 << 20  # bytes that glibc may keep at the end of a heap
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from malloc.h

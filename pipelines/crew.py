@@ -68,7 +68,8 @@ class Crew:
                 self._free -= 1
             else:
                 woken.acquire()
-                heapq.heappush(self._waiting, (self._mine.urgency, next(self._order), woken))
+                asked = next(self._order) if self._mine.order is None else self._mine.order
+                heapq.heappush(self._waiting, (self._mine.urgency, asked, woken))
         if woken is not None:
             woken.acquire()
         self._mine.held = True
@@ -104,7 +105,7 @@ class Crew:
                 self._deal()
             seat.woken.acquire()
             self._mine.held = True
-            self._mine.urgency, _, call = seat.call
+            self._mine.urgency, self._mine.order, call = seat.call
             if call is None:
                 self.leave()
                 return
@@ -126,11 +127,15 @@ class Crew:
 
 
 class _Holding(threading.local):
-    """Whether this thread holds a core, how many stages it is in, and how urgent they are."""
+    """Whether this thread holds a core, how many stages it is in, and how urgent they are.
+
+    `order` is that of its call: one that was begun goes on before later ones begin. Without a call it is None.
+    """
 
     held = False
     depth = 0
     urgency: Urgency = (-1, 0)
+    order: int | None = None
 
 
 _NOTHING: _Call = ((0, 0), 0, None)
