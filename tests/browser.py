@@ -27,7 +27,8 @@ class Browser:
     def __init__(self, *, width: int = 1280, height: int = 900, dark: bool = False, touch: bool = False) -> None:
         assert PROGRAM is not None
         self.problems: list[str] = []
-        self._profile = tempfile.TemporaryDirectory()
+        # A browser that was told to end may still write there.
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         theirs, self._to = os.pipe()
         self._from, back = os.pipe()
         # Both ends well above 4, so that neither is overwritten before it is duplicated.
