@@ -161,3 +161,33 @@ def test_all_cores_are_free_again_after_many_calls_from_many_threads() -> None:
     assert crew._free == 3
     crew.shutdown()
     assert crew._free == 3
+
+
+def test_a_call_that_was_begun_goes_on_before_later_ones_begin() -> None:
+    crew = Crew(2, 1, "order")
+    turn, done = crew.turn(0), []
+    left, ask, end = threading.Event(), threading.Event(), threading.Event()
+
+    def first(_: int) -> None:
+        crew.leave()
+        left.set()
+        assert ask.wait(10)
+        crew.take()
+        done.append("first")
+        crew.done()
+
+    def second(_: int) -> None:
+        assert end.wait(10)
+        done.append("second")
+
+    calls = [turn.submit(first, 0), turn.submit(second, 0)]
+    assert left.wait(10)
+    calls.append(turn.submit(lambda _: done.append("third"), 0))
+    ask.set()
+    while not crew._waiting:
+        time.sleep(0.001)
+    end.set()
+    for call in calls:
+        call.result(timeout=10)
+    crew.shutdown()
+    assert done == ["second", "first", "third"]
