@@ -21,14 +21,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from segmentation import worlds
-from segmentation.arms import METHODS, RELIT, Arm, all_arms, path_of
+from segmentation.arms import ADDED, METHODS, RELIT, Arm, all_arms, arm_of, path_of
 from segmentation.frames import Frames, classes_of, load_frames, load_target
 from segmentation.network import NETWORK, load_network
 from segmentation.training import Recipe, confusions, train
@@ -65,6 +65,8 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
             per_image=arm.copies,
             method=arm.method,
             strength=arm.strength,
+            uneven=arm.uneven,
+            cover=arm.cover,
             grain=arm.grain,
             haze=arm.haze,
             blur=arm.blur,
@@ -127,6 +129,13 @@ def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
 def folder_of(work: Path, arm: Arm, seed: int) -> Path:
     """Return where a network and its confusion matrices are kept."""
     return work / "models" / f"{arm.name}-{seed}"
+
+
+def kept(work: Path) -> dict[str, Arm]:
+    """Return the arms that networks in WORK were trained with, by name, from earlier calls too."""
+    records = [json.loads(path.read_text()) for path in sorted(work.glob(f"models/*/{ARM}"))]
+    named = {field.name for field in fields(Arm)}
+    return {one["name"]: Arm(**{name: value for name, value in one.items() if name in named}) for one in records}
 
 
 def _trained(work: Path, arm: Arm, seed: int) -> bool:
@@ -259,12 +268,15 @@ def main() -> None:
     world = _world(options)
     arms = all_arms(world.exemplars)
     if options.list:
-        print("\n".join(f"{arm.name:34} {arm.describe}" for arm in arms.values()))
+        print("\n".join(f"{arm.name:40} {arm.describe}" for arm in arms.values()))
+        print(f"and any of them with + and one or more of {', '.join(ADDED)}")
         return
-    names = options.arms.split(",") if options.arms else list(arms)
-    if unknown := [name for name in names if name not in arms]:
-        parser.error(f"no arm {unknown[0]!r}: --list names them")
-    chosen = [arms[name] for name in names]
+    if options.arms:
+        try:
+            arms = {name: arm_of(name, world.exemplars) for name in options.arms.split(",")}
+        except ValueError as error:
+            parser.error(f"--arms: {error}")
+    chosen = list(arms.values())
     recipe = replace(world.recipe, **{n: v for n in ("steps", "probability") if (v := getattr(options, n)) is not None})
     seeds = [int(seed) for seed in options.seeds.split(",")]
     untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
@@ -275,7 +287,7 @@ def main() -> None:
     for seed in seeds:
         for arm in chosen:
             measure(world, arm, seed, recipe, options.work, tests)
-    figures = table(world, arms.values(), seeds, recipe, options.work, list(tests))
+    figures = table(world, {**arms, **kept(options.work)}.values(), seeds, recipe, options.work, list(tests))
     print(markdown(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

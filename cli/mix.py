@@ -42,9 +42,21 @@ layers = click.option(
 style = options.combined(method, strength, layers)
 
 
+uneven = click.option(
+    "--uneven",
+    metavar="U",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="How much the style varies over an image, in random shapes: the standard deviation of its strength.",
+)
+
+
 def weather(share: float) -> Callable[[options.F], options.F]:
     """Make the options of what is carried over beside colours; proxy sets have all grain and haze by default."""
     return options.combined(
+        uneven,
+        _share("--cover", "C", 0.0, "cover (clouds in the sky, snow or wet on the ground)"),
         _share("--grain", "G", share, "grain (sensor noise, streaks of rain, flakes)"),
         _share("--haze", "H", share, "haze (contrast that fades towards the end of a street)"),
         _share("--blur", "B", 0.0, "blur (of a lens in the dark, of motion)"),

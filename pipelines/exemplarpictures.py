@@ -11,6 +11,7 @@ from pipelines.flow import Stopwatch
 from pipelines.mixfiles import read_inverted
 from stylize import images
 from stylize.blur import Sharpness, sharpness_of
+from stylize.cover import Cover, cover_of
 from stylize.grain import Spectrum, grain_of
 from stylize.haze import Haze, haze_of
 from stylize.images import Pixels
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
 GRAINS = 4096  # spectra of 2 kB each
-NUMBERS = 65536  # hazes and blurs, of a few dozen bytes each
+NUMBERS = 65536  # hazes, blurs and covers, of a few dozen bytes each
 
 
 class ExemplarPictures:
@@ -33,6 +34,7 @@ class ExemplarPictures:
         self._grains: OrderedDict[tuple[str, int], Spectrum] = OrderedDict()
         self._hazes: OrderedDict[tuple[str, int], Haze] = OrderedDict()
         self._blurs: OrderedDict[tuple[str, int], Sharpness] = OrderedDict()
+        self._covers: OrderedDict[tuple[str, int], Cover] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, path: str, sha256: str, watch: Stopwatch) -> Pixels:
@@ -63,6 +65,10 @@ class ExemplarPictures:
     def haze(self, path: str, sha256: str, watch: Stopwatch) -> Haze:
         """Return the haze of an exemplar (see `stylize.haze`); what `read` refuses is refused."""
         return self._measured(self._hazes, NUMBERS, (path, 0), sha256, "haze", watch, haze_of)
+
+    def cover(self, path: str, sha256: str, watch: Stopwatch) -> Cover:
+        """Return what covers an exemplar's sky and ground (see `stylize.cover`); what `read` refuses is refused."""
+        return self._measured(self._covers, NUMBERS, (path, 0), sha256, "cover", watch, cover_of)
 
     def _measured(
         self,

@@ -35,6 +35,8 @@ def mix(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    uneven: float = 0.0,
+    cover: float = 0.0,
     grain: float = 0.0,
     haze: float = 0.0,
     blur: float = 0.0,
@@ -77,8 +79,12 @@ def mix(
         strength: how far the style moves from the content's (0) to the exemplar's (1) and, by stylization, beyond it up
             to 2. A range, (0.5, 1.2) or "0.5-1.2", gives each copy a strength of its own.
         layers: move only the codes of these layers, such as "0-3,7".
-        grain: how much of the exemplar's grain (noise, streaks, flakes; see `stylize.grain`) the copies take on, from
-            none (0) to all (1); with a strength below 1 as much less. The exemplars' pictures are read for it.
+        uneven: how much the style varies over a copy, in random shapes, as a standard deviation of its strength from 0
+            (one style for the whole picture) to 1 (see `stylize.uneven`).
+        cover: how much of what covers the exemplar's sky and ground (clouds, snow, wet patches; see `stylize.cover`)
+            the copies take on, from nothing (0) to all (1); with a strength below 1 as much less. The exemplars'
+            pictures are read for it.
+        grain: how much of the exemplar's grain (noise, streaks, flakes; see `stylize.grain`) they take on, likewise.
         haze: how much of the exemplar's haze (contrast that fades towards the end of a street; see `stylize.haze`) they
             take on, likewise.
         blur: how much of the exemplar's blur (of a lens in the dark, of motion; see `stylize.blur`), likewise.
@@ -111,6 +117,8 @@ def mix(
         method=method,
         strength=parse_strength(strength),
         layers=layers,
+        uneven=uneven,
+        cover=cover,
         grain=grain,
         haze=haze,
         blur=blur,

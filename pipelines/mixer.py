@@ -23,6 +23,7 @@ from pipelines.worklist import chunks
 from stylize import images
 from stylize.cache import CacheReader, CacheRow
 from stylize.codec import Floats
+from stylize.cover import Scene
 from stylize.errors import BadInput, FatalError
 from stylize.guard import Reference
 from stylize.images import Pixels
@@ -81,7 +82,8 @@ class Making:
     content: Content
     place: int
     base_CHW: Tensor
-    scene: Reference | None
+    unmoved: Reference | None
+    scene: Scene | None
     copies: Sequence[Copy]
     written: dict[int, WrittenCopy] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -185,8 +187,10 @@ class Mixer(MixWorker):
         )
 
     def _read_weather(self, rows: Sequence[Row], height: int, watch: Stopwatch) -> None:
-        """Find out before anything is written whether the exemplars can be read; haze, blur and grain stay at hand."""
+        """Find out before anything is written whether the exemplars can be read; what is measured of them stays."""
         for row in rows:
+            if self.spec.cover:
+                self._exemplars.cover(row["exemplar_source"], row["exemplar_sha256"], watch)
             if self.spec.haze:
                 self._exemplars.haze(row["exemplar_source"], row["exemplar_sha256"], watch)
             if self.spec.blur:
@@ -237,9 +241,12 @@ class Mixer(MixWorker):
         source_HWC = self._source(content, watch)
         with watch("score"):
             base_HWC = images.from_model(item.base_CHW.numpy()) if source_HWC is None else source_HWC
-            scene = reference(base_HWC, self.spec.least_score)
+            unmoved = reference(base_HWC, self.spec.least_score)
+        scene = self.scene(base_HWC, watch)
         copies = [Copy(row, self._styles, self.spec.least_score) for row in content.rows]
-        making = Making(content=content, place=item.place, base_CHW=item.base_CHW, scene=scene, copies=copies)
+        making = Making(
+            content=content, place=item.place, base_CHW=item.base_CHW, unmoved=unmoved, scene=scene, copies=copies
+        )
         for copy, styled_CHW in zip(copies, item.styled_KCHW, strict=True):
             self._offer(making, copy, styled_CHW, source_HWC, watch)
         return making
@@ -284,13 +291,15 @@ class Mixer(MixWorker):
         """Recolour a draw, score it, and write its copy if that settles it."""
         with watch("recolour"):
             if source_HWC is None:
+                content_HWC = images.from_model(making.base_CHW.numpy())
                 picture_HWC = images.from_model(styled_CHW.numpy())
             else:
+                content_HWC = source_HWC
                 picture_HWC = recolour(source_HWC, making.base_CHW, styled_CHW)
             shift = float((styled_CHW - making.base_CHW).abs().mean()) * 127.5
-        picture_HWC = self.weathered(picture_HWC, copy, watch)
+        picture_HWC = self.weathered(picture_HWC, content_HWC, making.scene, copy, watch)
         with watch("score"):
-            score = making.scene.score(picture_HWC) if making.scene else None
+            score = making.unmoved.score(picture_HWC) if making.unmoved else None
         copy.offer(Draw(exemplar=copy.upcoming, picture_HWC=picture_HWC, shift=shift, score=score))
         if copy.settled:
             how = {"method": STYLIZATION, "layers": self.spec.layers, "weights": self._bundle.sha256}

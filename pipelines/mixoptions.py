@@ -19,7 +19,8 @@ from stylize.strength import Span, show_strength
 SIZES = ("source", "model")
 BATCH_SIZE = 8
 _SHARES = ("grain", "haze", "min_content_score")
-LATER = ("blur",)  # shares that early runs did not have: recorded when they are not 0, so that those can be continued
+WEATHER = ("uneven", "cover", "haze", "blur", "grain")  # what is done after the change of colours, in this order
+LATER = ("blur", "uneven", "cover")  # what early runs did not have: recorded when not 0, so that those can be continued
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class MixOptions:
     method: str
     strength: Span
     layers: str | None
+    uneven: float
+    cover: float
     grain: float
     haze: float
     blur: float
@@ -119,9 +122,14 @@ class MixOptions:
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise ConfigurationError(f"the {name} must be at least 1, not {value}")
-        for name, share in (("grain", self.grain), ("haze", self.haze), ("blur", self.blur)):
+        for name in ("grain", "haze", "blur", "cover"):
+            share = getattr(self, name)
             if not 0 <= share <= 1:
                 raise ConfigurationError(f"the {name} is between 0 (none) and 1 (all of the exemplar's), not {share:g}")
+        if not 0 <= self.uneven <= 1:
+            raise ConfigurationError(
+                f"the style varies over a picture by 0 (not at all) to 1 of its strength, not {self.uneven:g}"
+            )
         if not 0 <= self.min_content_score <= 1:
             raise ConfigurationError(
                 f"the least content score is between 0 (no guard) and 1, not {self.min_content_score:g}"

@@ -92,9 +92,11 @@ def _spec(
         run=fingerprint.digest,
         io_threads=session.io_threads,
         least_score=options.min_content_score,
-        grain=options.grain,
+        uneven=options.uneven,
+        cover=options.cover,
         haze=options.haze,
         blur=options.blur,
+        grain=options.grain,
         packing=packing,
     )
     if inputs.model is None:

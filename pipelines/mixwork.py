@@ -16,18 +16,21 @@ from pipelines.exemplarpictures import ExemplarPictures
 from pipelines.flow import Stopwatch, make_crew
 from pipelines.mixfiles import Original
 from pipelines.mixguard import Copy, tally, without_most_pictures
+from pipelines.mixoptions import WEATHER
 from pipelines.mixplan import PLAN
 from pipelines.mixshards import IMAGE, Packing, Part, unpacked
 from pipelines.provenance import Row
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList
 from stylize.blur import add_blur
+from stylize.cover import Scene, add_cover, scene_of
 from stylize.datasets.labels import label_kind
 from stylize.export import encode_picture
 from stylize.grain import add_grain
 from stylize.haze import add_haze
 from stylize.images import Pixels
 from stylize.storage import Storage
+from stylize.uneven import make_uneven
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +38,8 @@ class MixWorkSpec:
     """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
 
     `exemplars` is the dataset that they are files of. Draws with a content score below `least_score` are refused; 0 is
-    no guard. `haze`, `blur` and `grain` are how much of an exemplar's its copies take on. `packing` is None when the
-    output is a tree.
+    no guard. `cover`, `haze`, `blur` and `grain` are how much of an exemplar's its copies take on, `uneven` is how much
+    the style varies over a copy. `packing` is None when the output is a tree.
     """
 
     out: Storage
@@ -48,6 +51,8 @@ class MixWorkSpec:
     io_threads: int | None
     least_score: float
     grain: float
+    uneven: float
+    cover: float
     haze: float
     blur: float
     packing: Packing | None
@@ -154,10 +159,27 @@ class MixWorker(ABC):
             for content, copies in by_content(rows, "content")
         }
 
-    def weathered(self, picture_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
-        """Return a draw with haze, blur and grain of its exemplar, as far as the style is moved; at most all of it."""
+    def scene(self, content_HWC: Pixels, watch: Stopwatch) -> Scene | None:
+        """Return where the sky and the ground of a content are, when they are to be covered."""
+        with watch("cover"):
+            return scene_of(content_HWC) if self._common.cover else None
+
+    def weathered(
+        self, picture_HWC: Pixels, content_HWC: Pixels, scene: Scene | None, copy: Copy, watch: Stopwatch
+    ) -> Pixels:
+        """Return a draw with cover, haze, blur and grain of its exemplar, as far as the style is moved; at most all.
+
+        Before that its style is made uneven. `scene` is the content's, of the method of that name.
+        """
         moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
+        if self._common.uneven:
+            with watch("uneven"):
+                picture_HWC = make_uneven(picture_HWC, content_HWC, self._common.uneven, copy.row["seed"])
+        if scene and self._common.cover * moved:
+            cover = self._exemplars.cover(exemplar.source, exemplar.sha256, watch)
+            with watch("cover"):
+                picture_HWC = add_cover(picture_HWC, scene, cover, self._common.cover * moved, copy.row["seed"])
         if self._common.haze * moved:
             haze = self._exemplars.haze(exemplar.source, exemplar.sha256, watch)
             with watch("haze"):
@@ -181,7 +203,7 @@ class MixWorker(ABC):
             data = encode_picture(draw.picture_HWC, row["image"])
         height, width, _ = draw.picture_HWC.shape
         copy.release()
-        asked = {"grain": self._common.grain, "haze": self._common.haze, "blur": self._common.blur}
+        asked = {name: getattr(self._common, name) for name in WEATHER}
         made = {"height": height, "width": width, "shift": draw.shift, **asked, **copy.verdict()}
         files: list[FileRecord] = []
         parts: list[Part] = []

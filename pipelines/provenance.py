@@ -40,6 +40,8 @@ SCHEMA = pa.schema(
         ("grain", pa.float64()),  # share of the exemplar's grain
         ("haze", pa.float64()),  # share of the exemplar's haze
         ("blur", pa.float64()),  # share of the exemplar's blur; null in early runs: 0
+        ("uneven", pa.float64()),  # how much the style varies over the picture; likewise
+        ("cover", pa.float64()),  # share of what covers the exemplar's sky and ground; likewise
         ("seed", pa.int64()),
         ("weights", pa.string()),  # null: a method without any
         ("shift", pa.float32()),  # mean change in grey levels, of a stylization from the one synthesis to the other

@@ -51,6 +51,8 @@ def proxy_build(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    uneven: float = 0.0,
+    cover: float = 0.0,
     grain: float = 1.0,
     haze: float = 1.0,
     blur: float = 0.0,
@@ -80,9 +82,9 @@ def proxy_build(
         out: folder or URL.
         styles: caches of the targets' exemplars by the name of the target; one exemplar suffices.
         split, limit: which contents; the exemplars are all that a target's cache holds.
-        dataset, model, per_image, method, strength, layers, blur, size, seed, batch_size, device, engine, address,
-            workers, gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for `mix`, for every
-            target.
+        dataset, model, per_image, method, strength, layers, uneven, cover, blur, size, seed, batch_size, device,
+            engine, address, workers, gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for
+            `mix`, for every target.
         grain, haze: as for `mix`, but all of it: a proxy of rain without streaks, or of fog that does not thicken with
             distance, ranks no models.
         min_content_score: as for `mix`, but off by default: a picture drawn again has another exemplar than it was
@@ -102,6 +104,8 @@ def proxy_build(
         method=method,
         strength=parse_strength(strength),
         layers=layers,
+        uneven=uneven,
+        cover=cover,
         grain=grain,
         haze=haze,
         blur=blur,

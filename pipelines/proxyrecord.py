@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.events import Event, Note
 from pipelines.fingerprint import REPORT, RUN, erase, load, stamp
 from pipelines.mixinputs import Place
-from pipelines.mixoptions import MixOptions
+from pipelines.mixoptions import LATER, WEATHER, MixOptions
 from pipelines.mixrun import owned
 from pipelines.summary import Summary
 from stylize.cache import CacheReader, Entry
@@ -24,8 +24,7 @@ from stylize.storage import Storage
 
 PROXY = "proxy.json"
 FORMAT = 1
-_WEATHER = ("grain", "haze", "blur")
-_OPTIONS = ("split", "limit", "per_image", "method", "layers", *_WEATHER, "min_content_score", "size", "seed")
+_OPTIONS = ("split", "limit", "per_image", "method", "layers", *WEATHER, "min_content_score", "size", "seed")
 
 
 def read_record(storage: Storage) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def earlier_targets(storage: Storage, record: Mapping[str, Any], *, overwrite: b
         for name in (REPORT, PROXY):
             storage.remove(name)
         return {}
-    there, here = known["built"], record["built"]
+    there, here = dict.fromkeys(LATER, 0.0) | known["built"], record["built"]
     if different := [name for name in sorted(there.keys() | here.keys()) if there.get(name) != here.get(name)]:
         raise ConfigurationError(
             f"{storage.url} holds proxy sets of other contents or options ({', '.join(different)} differ): "

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines import reportexemplars, reportguard, reportmoves
 from pipelines import reportparts as parts
+from pipelines.mixoptions import WEATHER
 from pipelines.reportmoves import percent
 from pipelines.reportpictures import Look, Pictures, look, way_gone
 from pipelines.survey import Survey, distribution
@@ -54,9 +55,7 @@ def lead(run: Mapping[str, Any]) -> str:
     layers = "" if configuration.get("layers") is None else f", in layers {sources.get('layers')} only"
     size = "at the size of the model" if configuration.get("size") == "model" else "at source size"
     strength = show_strength(parse_strength(configuration.get("strength", 1.0)))
-    added = "".join(
-        f", {name} {configuration[name]:g}" for name in ("haze", "blur", "grain") if configuration.get(name)
-    )
+    added = "".join(f", {name} {configuration[name]:g}" for name in WEATHER if configuration.get(name))
     return (
         f"Pictures of {sources.get('dataset')}, {styles}; method {_method(run)}, "
         f"strength {strength}{layers}{added}, seed {configuration.get('seed', 0)}, {size}."

@@ -16,6 +16,7 @@ from pipelines.provenance import Row
 from pipelines.units import Failure
 from stylize import images
 from stylize.cache import CacheReader
+from stylize.cover import Scene
 from stylize.errors import BadInput
 from stylize.guard import Reference
 from stylize.images import Pixels
@@ -84,15 +85,17 @@ class Transferer(MixWorker):
             content_HWC = images.decode_rgb(data)
             labels = {path: fitting(path, label, noted) for path, label in labels.items()}
         with watch("score"):
-            scene = reference(content_HWC, self.spec.least_score)
-        return together([self._copy(row, noted, content_HWC, scene, labels, watch) for row in rows])
+            unmoved = reference(content_HWC, self.spec.least_score)
+        scene = self.scene(content_HWC, watch)
+        return together([self._copy(row, noted, content_HWC, unmoved, scene, labels, watch) for row in rows])
 
     def _copy(
         self,
         row: Row,
         noted: Noted,
         content_HWC: Pixels,
-        scene: Reference | None,
+        unmoved: Reference | None,
+        scene: Scene | None,
         labels: Mapping[str, bytes],
         watch: Stopwatch,
     ) -> WrittenCopy:
@@ -102,11 +105,11 @@ class Transferer(MixWorker):
             exemplar_HWC = self._exemplars.read(exemplar.source, exemplar.sha256, watch)
             with watch("transfer"):
                 picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
-            picture_HWC = self.weathered(picture_HWC, copy, watch)
+            picture_HWC = self.weathered(picture_HWC, content_HWC, scene, copy, watch)
             with watch("transfer"):
                 shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
             with watch("score"):
-                score = scene.score(picture_HWC) if scene else None
+                score = unmoved.score(picture_HWC) if unmoved else None
             copy.offer(Draw(exemplar=exemplar, picture_HWC=picture_HWC, shift=shift, score=score))
         how = {"method": self.spec.method, "layers": None, "weights": self._weights}
         return self.write_copy(copy, noted, labels, how, watch)

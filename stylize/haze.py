@@ -2,36 +2,26 @@
 
 Air takes contrast from what is seen through it, the more the farther it is (Koschmieder 1924): a picture is
 `scene * t + airlight * (1 - t)` with `t = exp(-density * depth)`. Depth is not known, but a camera that looks along a
-street stands in a corridor: the ground 1.5 m below it, fronts 10 m to either side, roofs 13 m above. In that geometry
-the contrast of the exemplar at each distance against that of the picture gives one number, the density. Where the
-exemplar is as clear far away as nearby nothing changes, whether it is dark or bright; what stands close by in the
-middle of the picture, such as a car in front, is hazed as if it were far.
+street stands in a corridor (see `stylize.corridor`). In that geometry the contrast of the exemplar at each distance
+against that of the picture gives one number, the density. Where the exemplar is as clear far away as nearby nothing
+changes, whether it is dark or bright; what stands close by in the middle of the picture, such as a car in front, is
+hazed as if it were far.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
+from stylize.corridor import LUMA, Floats, depth, small
 from stylize.images import Pixels
 
-Floats = npt.NDArray[np.float32]
-
-ROWS = 96  # of the small pictures in which contrast is measured; grain is averaged away in them
-HORIZON = 0.45  # share of the height above the end of the street
-FOCAL = 1.25  # focal length in picture heights
-GROUND, FRONTS, ROOFS = 1.5, 10.0, 13.0  # distances of the corridor's sides from the camera, metres
-FARTHEST = 200.0  # metres
 EDGES = np.array([3, 6, 10, 16, 25, 40, 65, 120], np.float32)  # of the distances that are told apart, metres
 QUANTILE = 0.9  # of the gradients at a distance: its contrast, however much of it is blank
 LEAST = 20  # so few pixels say nothing about a distance
 ZERO = 0.5  # grey levels per pixel that are added to all contrasts: what 8 bits leave of none
 AIR = 65.0  # beyond so many metres the median colour is that of the air
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _MIDDLES = np.sqrt(EDGES[:-1] * EDGES[1:])
 
 
@@ -45,14 +35,14 @@ class Haze:
 
 def haze_of(picture_HWC: Pixels) -> Haze:
     """Measure a picture [H, W, 3] as an exemplar of haze."""
-    small_HWC = _small(picture_HWC)
-    far_HW = _depth(*small_HWC.shape[:2]) > AIR
+    small_HWC = small(picture_HWC)
+    far_HW = depth(*small_HWC.shape[:2]) > AIR
     return Haze(contrast_Z=_contrast(small_HWC), air_C=np.median(small_HWC[far_HW], axis=0).astype(np.float32))
 
 
 def density_of(picture_HWC: Pixels, exemplar: Haze) -> float:
     """Return how much denser the exemplar's air is than the picture's, per metre; 0 where it is as clear or clearer."""
-    return _density(_contrast(_small(picture_HWC)), exemplar.contrast_Z)
+    return _density(_contrast(small(picture_HWC)), exemplar.contrast_Z)
 
 
 def add_haze(picture_HWC: Pixels, exemplar: Haze, amount: float) -> Pixels:
@@ -60,23 +50,17 @@ def add_haze(picture_HWC: Pixels, exemplar: Haze, amount: float) -> Pixels:
     density = amount * density_of(picture_HWC, exemplar) if amount else 0.0
     if density == 0:
         return picture_HWC
-    seen_HW1 = np.exp(-density * _depth(*picture_HWC.shape[:2]))[..., None]
+    seen_HW1 = np.exp(-density * depth(*picture_HWC.shape[:2]))[..., None]
     hazed_HWC = exemplar.air_C + (picture_HWC - exemplar.air_C) * seen_HW1
     return np.asarray(np.clip(np.rint(hazed_HWC), 0, 255), np.uint8)
 
 
-def _small(picture_HWC: Pixels) -> Floats:
-    height, width, _ = picture_HWC.shape
-    size = (max(2, round(width * ROWS / height)), ROWS)
-    return np.asarray(Image.fromarray(picture_HWC).resize(size, Image.Resampling.BOX), np.float32)
-
-
 def _contrast(small_HWC: Floats) -> Floats:
     """Return the contrast at each distance: a high quantile of the gradients there, grey levels per pixel."""
-    luma_HW = small_HWC @ _LUMA
+    luma_HW = small_HWC @ LUMA
     down_HW, right_HW = np.diff(luma_HW, axis=0)[:, :-1], np.diff(luma_HW, axis=1)[:-1]
     gradient_HW = np.hypot(down_HW, right_HW)
-    place_HW = np.digitize(_depth(*luma_HW.shape)[:-1, :-1], EDGES)
+    place_HW = np.digitize(depth(*luma_HW.shape)[:-1, :-1], EDGES)
     found = [gradient_HW[place_HW == place] for place in range(1, len(EDGES))]
     return np.array([np.quantile(one, QUANTILE) if len(one) > LEAST else np.nan for one in found], np.float32)
 
@@ -89,15 +73,3 @@ def _density(contrast_Z: Floats, exemplar_Z: Floats) -> float:
     if not len(depth_Z):
         return 0.0
     return max(0.0, float((np.sqrt(depth_Z) * lost_Z).sum() / (depth_Z**1.5).sum()))
-
-
-@lru_cache(maxsize=4)
-def _depth(height: int, width: int) -> Floats:
-    """Return the distance of each pixel in the corridor, metres, [H, W]."""
-    down_H = (np.arange(height, dtype=np.float32) + 0.5) / height - HORIZON
-    aside_W = np.abs(np.arange(width, dtype=np.float32) + 0.5 - width / 2) / height
-    level_H = np.maximum(down_H / GROUND, -down_H / ROOFS)
-    steep_HW = np.maximum(level_H[:, None], aside_W[None] / FRONTS)
-    depth_HW = np.minimum(FOCAL / np.maximum(steep_HW, 1e-6), FARTHEST).astype(np.float32)
-    depth_HW.setflags(write=False)  # it is kept, and shared by threads
-    return np.asarray(depth_HW)

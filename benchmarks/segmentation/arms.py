@@ -1,14 +1,25 @@
-"""The arms of the comparison: what a network is trained on, beside the source itself."""
+"""The arms of the comparison: what a network is trained on, beside the source itself.
+
+An arm's name says what it is: `BASE[:EXEMPLARS][+ADDED...]`, as in `essa:dusk+grain+cover` or `issa+colour-jitter`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 RELIT = "relit"  # exemplars: the pictures of the source in random light and weather
 METHODS = ("reinhard", "histogram", "fda", "adain")
+AUGMENTATIONS = ("colour-jitter", "cutmix", "weather", "relight")
 COPIES = 4
+ADDED: Mapping[str, Mapping[str, Any]] = {
+    **{name: {name: 1.0} for name in ("cover", "haze", "blur", "grain")},
+    "uneven": {"uneven": 0.15},
+    **{name: {"augmentation": name} for name in AUGMENTATIONS},
+}
+"""What stands after a plus: what is done to the copies after their colours, or to all pictures while training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +31,8 @@ class Arm:
     exemplars: str | None = None
     copies: int = COPIES
     strength: str = "1"
+    uneven: float = 0.0
+    cover: float = 0.0
     grain: float = 0.0
     haze: float = 0.0
     blur: float = 0.0
@@ -31,10 +44,9 @@ class Arm:
         if self.method is None:
             return None
         strength = "" if self.strength == "1" else f"-s{self.strength}"
-        grain = f"-g{self.grain:g}" if self.grain else ""
-        haze = f"-h{self.haze:g}" if self.haze else ""
-        blur = f"-b{self.blur:g}" if self.blur else ""
-        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}{grain}{haze}{blur}"
+        shares = (("g", self.grain), ("h", self.haze), ("b", self.blur), ("c", self.cover), ("u", self.uneven))
+        weather = "".join(f"-{letter}{share:g}" for letter, share in shares if share)
+        return f"{self.method}-{self.exemplars or 'source'}-x{self.copies}{strength}{weather}"
 
     @property
     def describe(self) -> str:
@@ -43,62 +55,82 @@ class Arm:
         if self.method:
             whose = f"{self.exemplars} exemplars" if self.exemplars else "exemplars of the source"
             strength = "" if self.strength == "1" else f", strength {self.strength}"
-            air = " and ".join(name for name in ("grain", "haze", "blur") if getattr(self, name))
-            parts.append(f"{self.copies} copies by {self.method}, {whose}{strength}{', with ' if air else ''}{air}")
+            added = [name for name in ("grain", "haze", "blur", "cover") if getattr(self, name)]
+            added += [f"unevenness {self.uneven:g}"] if self.uneven else []
+            parts.append(
+                f"{self.copies} copies by {self.method}, {whose}{strength}{', with ' if added else ''}"
+                + " and ".join(added)
+            )
         if self.augmentation != "none":
             parts.append(f"{self.augmentation} while training")
         return " + ".join(parts)
 
 
+def arm_of(name: str, exemplars: Collection[str]) -> Arm:
+    """Return the arm of a name, for the sets of exemplars there are; raises ValueError that says what is unknown."""
+    base, *added = name.split("+")
+    kind, colon, chosen = base.partition(":")
+    if kind in AUGMENTATIONS:
+        kind, added = "source", [kind, *added]
+    whose, dash, how = chosen.partition("-")
+    if colon and whose not in exemplars:
+        raise ValueError(f"no exemplars {whose!r}, only {', '.join(exemplars)}")
+    arm = _base(f"{kind}:*{dash}{how}" if colon else kind)
+    arm = replace(arm, name=name, exemplars=whose if colon else arm.exemplars)
+    for one in added:
+        if one not in ADDED:
+            raise ValueError(f"nothing called {one!r} is added, only {', '.join(ADDED)}")
+        arm = replace(arm, **ADDED[one])
+    return arm
+
+
+def _base(name: str) -> Arm:
+    if name not in _BASES:
+        known = ", ".join(base.replace("*", "EXEMPLARS") for base in _BASES)
+        raise ValueError(f"no arm {name.replace('*', 'EXEMPLARS')!r}, only {known}")
+    return _BASES[name]
+
+
+def _bases() -> dict[str, Arm]:
+    """Return what stands before a plus; an asterisk stands for the name of a set of exemplars."""
+    issa, strong, full = Arm(name="", method="stylization"), {"strength": "0.5-2"}, {"grain": 1.0}
+    relit = replace(issa, exemplars=RELIT, grain=1.0, haze=1.0)
+    return {
+        "source": Arm(name=""),
+        "issa": issa,
+        "issa-x1": replace(issa, copies=1),
+        "issa-strong": replace(issa, **strong),
+        "issa-full": replace(issa, **strong, **full),
+        "issa-relit": relit,
+        "issa-relit-bare": replace(relit, grain=0.0, haze=0.0),
+        "reinhard-relit": replace(relit, method="reinhard"),
+        "essa:*": issa,
+        "essa:*-strong": replace(issa, strength="0.5-1.5"),
+        "essa:*-full": replace(issa, strength="0.5-1.5", **full),
+        **{method: replace(issa, method=method) for method in METHODS},
+        **{f"{method}:*": replace(issa, method=method) for method in METHODS},
+    }
+
+
+_BASES = _bases()
+
+ALONE = (*("source", "colour-jitter", "cutmix", "weather", "relight"), "issa-x1", "issa", "issa-strong", "reinhard")
+RELIT_ARMS = ("issa-relit", "issa-relit+cover+uneven", "reinhard-relit", "reinhard-relit+cover+uneven")
+COMPLEMENTARY = ("issa-strong+colour-jitter", "issa-relit+colour-jitter")
+OF_EXEMPLARS = (
+    *("essa:*", "essa:*+grain", "essa:*+grain+haze", "essa:*+grain+haze+cover", "essa:*+grain+haze+cover+uneven"),
+    *("essa:*+grain+blur+cover", "essa:*+grain+blur+cover+uneven", "essa:*+grain+haze+cover+uneven+weather"),
+    *(f"{method}:*" for method in METHODS),
+    *(f"{method}:*+grain+haze+cover+uneven" for method in METHODS),
+)
+
+
 def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
-    """Return every arm by name, for the sets of exemplars there are."""
-    issa = Arm(name="issa", method="stylization")
-    arms = [
-        Arm(name="source"),
-        Arm(name="colour-jitter", augmentation="colour-jitter"),
-        Arm(name="cutmix", augmentation="cutmix"),
-        Arm(name="weather", augmentation="weather"),
-        replace(issa, name="issa-x1", copies=1),
-        issa,
-        Arm(name="reinhard", method="reinhard"),
-    ]
-    arms += _beyond(issa, strength="0.5-2")
-    arms += _from_relit(issa)
-    for name in exemplars:
-        essa = replace(issa, name=f"essa:{name}", exemplars=name)
-        arms += [essa, *(replace(essa, name=f"{method}:{name}", method=method) for method in METHODS)]
-        for method in METHODS:
-            grained = replace(essa, name=f"{method}:{name}+grain", method=method, grain=1.0)
-            blurred = replace(grained, name=f"{grained.name}+blur", blur=1.0)
-            arms += [grained, blurred, replace(grained, name=f"{grained.name}+haze", haze=1.0)]
-        arms += _beyond(essa, strength="0.5-1.5")
-    return {arm.name: arm for arm in arms}
-
-
-def _from_relit(issa: Arm) -> list[Arm]:
-    """Return the arms whose exemplars are the source itself in random light, and that light without any exemplar."""
-    relit = replace(issa, name="issa-relit", exemplars=RELIT, grain=1.0, haze=1.0)
-    return [
-        relit,
-        replace(relit, name="issa-relit-bare", grain=0.0, haze=0.0),
-        replace(relit, name="issa-relit+colour-jitter", augmentation="colour-jitter"),
-        replace(relit, name="reinhard-relit", method="reinhard"),
-        Arm(name="relight", augmentation="relight"),
-    ]
-
-
-def _beyond(arm: Arm, strength: str) -> list[Arm]:
-    """Return the arm with grain, haze, blur, exaggerated styles, all that goes together, and augmentation on top."""
-    grained = replace(arm, name=f"{arm.name}+grain", grain=1.0)
-    hazed = replace(grained, name=f"{grained.name}+haze", haze=1.0)
-    strong = replace(arm, name=f"{arm.name}-strong", strength=strength)
-    full = replace(strong, name=f"{arm.name}-full", grain=1.0)
-    blurred = [replace(each, name=f"{each.name}+blur", blur=1.0) for each in (grained, hazed)]
-    tops = [
-        (each, top) for each in (arm, grained, hazed, *blurred, strong, full) for top in ("colour-jitter", "weather")
-    ]
-    on_top = [replace(each, name=f"{each.name}+{top}", augmentation=top) for each, top in tops]
-    return [grained, hazed, *blurred, strong, full, *on_top]
+    """Return the arms that are trained when none are named, by name, for the sets of exemplars there are."""
+    sets = list(exemplars)
+    names = [*ALONE, *RELIT_ARMS, *COMPLEMENTARY]
+    names += [name.replace("*", one) for one in sets for name in OF_EXEMPLARS]
+    return {name: arm_of(name, sets) for name in names}
 
 
 def path_of(work: Path, arm: Arm) -> Path:
