@@ -3,7 +3,8 @@
 A change of colour makes a blank sky darker, and never cloudy; and it makes a road as white as everything grey, where
 snow whitens the ground alone. So the sky and the ground of both pictures are found (see `stylize.regions`) and
 compared by their colours; and the skies by how uneven they are, coarse and fine, which random shapes of the same
-unevenness make up for (see `stylize.shapes`). No shape of the exemplar comes along, and nothing of the content moves. A
+unevenness make up for (see `stylize.shapes`), though with some half of its contrast: a small sky also counts the walls
+around it as unevenness, and all of the contrast made dusk less like dusk. No shape of the exemplar comes along, and nothing of the content moves. A
 sky that is as cloudy as its exemplar's gets no more clouds. The ground gets no shapes: what makes that of exemplars
 uneven is mostly what stands on it.
 """
@@ -74,40 +75,46 @@ def add_cover(picture_HWC: Pixels, scene: Scene, exemplar: Cover, amount: float,
     if amount == 0:
         return picture_HWC
     own = _cover(small(picture_HWC), scene.regions)
-    height, width, _ = picture_HWC.shape
     changes = [
-        _change(mine, its, height, width, [seed, part])
-        for part, mine, its in zip(COVERED, own.parts, exemplar.parts, strict=True)
+        _change(mine, its, scene.weights_PHW[index], [seed, index])
+        for index, (mine, its) in enumerate(zip(own.parts, exemplar.parts, strict=True))
     ]
     covered_HWC = np.empty_like(picture_HWC)
-    for start in range(0, height, _TILE):
+    for start in range(0, len(picture_HWC), _TILE):
         rows = slice(start, start + _TILE)
-        tile_HWC = picture_HWC[rows].astype(np.float32)
+        tile_CHW = picture_HWC[rows].transpose(2, 0, 1).astype(np.float32)
         for weights_HW, change in zip(scene.weights_PHW, changes, strict=True):
-            weight_HW1 = (amount * change.trust / 255) * weights_HW[rows, :, None].astype(np.float32)
-            tile_HWC += weight_HW1 * (change.shift_C + change.shapes_HW[rows, :, None] * change.tint_C)
-        covered_HWC[rows] = np.clip(np.rint(tile_HWC), 0, 255)
+            change.add_to(tile_CHW, rows, weights_HW[rows] * np.float32(amount / 255))
+        covered_HWC[rows] = np.clip(np.rint(tile_CHW, out=tile_CHW), 0, 255, out=tile_CHW).transpose(1, 2, 0)
     return covered_HWC
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Change:
-    """What is added to a part: a colour and shapes of a tint, as far as the part can be trusted."""
+    """What is added to a part: a colour and, where it has any, shapes of a tint."""
 
-    trust: float
     shift_C: Floats
     tint_C: Floats
-    shapes_HW: Floats
+    shapes_HW: Floats | None
+
+    def add_to(self, tile_CHW: Floats, rows: slice, weight_HW: Floats) -> None:
+        """Add it to some rows of a picture, by the weight of each pixel."""
+        shaped_HW = None if self.shapes_HW is None else weight_HW * self.shapes_HW[rows]
+        for channel_HW, shift, tint in zip(tile_CHW, self.shift_C, self.tint_C, strict=True):
+            channel_HW += weight_HW * shift
+            if shaped_HW is not None:
+                channel_HW += shaped_HW * tint
 
 
-def _change(mine: Part, its: Part, height: int, width: int, seed: list[int]) -> _Change:
-    """Return what a part lacks to look like the exemplar's."""
+def _change(mine: Part, its: Part, weights_HW: Pixels, seed: list[int]) -> _Change:
+    """Return what a part lacks to look like the exemplar's, as far as both are seen."""
+    trust = np.float32(min(1.0, min(mine.share, its.share) / ENOUGH))
+    height, width = weights_HW.shape
     lacking_S = np.sqrt(np.maximum(its.uneven_S**2 - mine.uneven_S**2, 0))
     return _Change(
-        trust=min(1.0, min(mine.share, its.share) / ENOUGH),
-        shift_C=its.colour_C - mine.colour_C,
-        tint_C=its.colour_C / max(float(its.colour_C @ LUMA), 1.0),
-        shapes_HW=shapes(lacking_S, height, width, seed),
+        shift_C=trust * (its.colour_C - mine.colour_C),
+        tint_C=trust * its.colour_C / max(float(its.colour_C @ LUMA), 1.0),
+        shapes_HW=shapes(lacking_S, height, width, seed) if lacking_S.any() else None,
     )
 
 

@@ -21,14 +21,14 @@ from stylize.images import Pixels
 
 SKY, GROUND, FRONTS = range(3)
 
-ROUNDS = 5
+ROUNDS = 5  # of counting colours
 DOUBT = 0.02  # share that a part has where the corridor has none of it: real streets bend, widen and rise
 NOWHERE = 1e-4  # share of the sky below the horizon
 EDGE = 1.3  # how sharply parts meet where planes of the corridor do
 LEVELS = 32  # of each colour, in which colours are counted
-ALIKE = 3.0  # sigma in levels within which colours count as one
+ALIKE = 2.0  # sigma in levels within which colours count as one
 WEIGHT = 2.0  # of the colour of a pixel against its place: neighbours of one colour mostly belong together
-ROUGH = 7.0  # standard deviation of luma, in grey levels, that hardly any sky has, nor cloud
+ROUGH = 4.0  # standard deviation of luma around a pixel, in grey levels, that few skies and clouds have
 AROUND = 1.5  # sigma of the surroundings in which that is measured, pixels of the small picture
 _SHIFT = 3  # bits from 256 grey levels to LEVELS
 _TILE = 64  # rows
