@@ -39,17 +39,18 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How proxy sets are made: unlabelled exemplars per target, and how much of their grain and haze comes along."""
+    """How proxy sets are made: unlabelled exemplars per target, and how much of their weather comes along."""
 
     exemplars: int
     grain: float
     haze: float
+    cover: float
 
     @property
     def name(self) -> str:
         """The folder of the proxy sets."""
-        parts = [str(self.exemplars), f"g{self.grain:g}" if self.grain else "", f"h{self.haze:g}" if self.haze else ""]
-        return "-".join(part for part in parts if part)
+        shares = (("g", self.grain), ("h", self.haze), ("c", self.cover))
+        return "-".join([str(self.exemplars), *(f"{letter}{share:g}" for letter, share in shares if share)])
 
     def set(self, target: str) -> str:
         """Return the name of one proxy set."""
@@ -86,7 +87,7 @@ def build(world: World, place: Path, kind: Kind, later: int) -> dict[str, Frames
         styles[name] = place / "caches" / f"target-{name}-{kind.exemplars}"
         stylize.invert(folder, styles[name], model=world.model, layout="folder")
     out = place / "proxies" / kind.name
-    stylize.proxy_build(cache, out, styles=styles, grain=kind.grain, haze=kind.haze)
+    stylize.proxy_build(cache, out, styles=styles, grain=kind.grain, haze=kind.haze, cover=kind.cover)
     return {kind.set(name): load_frames(out / name, world.height) for name in styles}
 
 
@@ -121,6 +122,7 @@ def study(streets: Streets, models: Sequence[str], kind: Kind) -> dict[str, Any]
         "exemplars per target": kind.exemplars,
         "grain": kind.grain,
         "haze": kind.haze,
+        "cover": kind.cover,
         "later": streets.later,
         "targets": {
             name: {
@@ -144,7 +146,7 @@ def study(streets: Streets, models: Sequence[str], kind: Kind) -> dict[str, Any]
 def markdown(figures: Mapping[str, Any]) -> str:
     """Return the table: one row per target and judge."""
     count, exemplars = len(figures["models"]), figures["exemplars per target"]
-    asked = f"grain {figures['grain']:g}, haze {figures['haze']:g}"
+    asked = f"grain {figures['grain']:g}, haze {figures['haze']:g}, cover {figures['cover']:g}"
     later = f" Streets with numbers {figures['later']} later than those of the experiment." if figures["later"] else ""
     lines = [
         f"{count} models; {exemplars} unlabelled exemplar(s) per target, {asked}.{later}",
@@ -195,6 +197,7 @@ def main() -> None:
     parser.add_argument("--exemplars", type=int, default=5, help="unlabelled pictures per target")
     parser.add_argument("--grain", type=float, default=1.0, help="share of the exemplars' grain in the proxy sets")
     parser.add_argument("--haze", type=float, default=1.0, help="share of the exemplars' haze in them")
+    parser.add_argument("--cover", type=float, default=1.0, help="share of what covers their sky and ground")
     parser.add_argument("--later", type=int, default=0, help="take streets whose numbers are so much later")
     parser.add_argument("--every", type=int, default=1, help="take every so manyth model only")
     parser.add_argument("--json", type=Path, help="write the figures here, table and plot beside them as .md and .png")
@@ -204,7 +207,7 @@ def main() -> None:
     models = [folder.name for folder in folders if all((folder / file).exists() for file in needed)][:: options.every]
     if len(models) < 2:
         parser.error(f"no models in {options.work}: run domain_generalization.py streets {options.work} first")
-    kind = Kind(exemplars=options.exemplars, grain=options.grain, haze=options.haze)
+    kind = Kind(exemplars=options.exemplars, grain=options.grain, haze=options.haze, cover=options.cover)
     streets = Streets(work=options.work, later=options.later)
     world = streets.world()
     sets = build(world, streets.place, kind, options.later)

@@ -2,11 +2,11 @@
 
 A change of colour makes a blank sky darker, and never cloudy; and it makes a road as white as everything grey, where
 snow whitens the ground alone. So the sky and the ground of both pictures are found (see `stylize.regions`) and
-compared by their colours; and the skies by how uneven they are, coarse and fine, which random shapes of the same
-unevenness make up for (see `stylize.shapes`), though with some half of its contrast: a small sky also counts the walls
-around it as unevenness, and all of the contrast made dusk less like dusk. No shape of the exemplar comes along, and nothing of the content moves. A
-sky that is as cloudy as its exemplar's gets no more clouds. The ground gets no shapes: what makes that of exemplars
-uneven is mostly what stands on it.
+compared by their colours; and the skies by how uneven they are, coarse and fine, which random shapes make up for (see
+`stylize.shapes`). These have some half of the exemplar's contrast: what is measured of a small sky is partly the walls
+around it, and with all of it copies at dusk were less like dusk. The ground gets no shapes: what makes that of
+exemplars uneven is mostly what stands on it. No shape of the exemplar comes along, and nothing of the content moves. A
+sky that is as cloudy as its exemplar's gets no more clouds.
 """
 
 from __future__ import annotations

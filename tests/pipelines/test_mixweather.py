@@ -1,4 +1,4 @@
-"""Grain, haze and blur of exemplars in a mix: by every method, from the plan alone, and told in the provenance."""
+"""What a mix does after the colours: by every method, from the plan alone, and told in the provenance."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from pipelines.report import report
 from pipelines.summary import Summary
 from pipelines.verify import verify
 from stylize.blur import add_blur, sharpness_of
+from stylize.cover import add_cover, cover_of, scene_of
 from stylize.errors import ConfigurationError
 from stylize.grain import add_grain, grain_of
 from stylize.haze import add_haze, haze_of
 from stylize.images import decode_rgb, encode
 from stylize.storage import Storage
+from stylize.uneven import make_uneven
 from tests.pipelines.helpers import picture, tree, write_dataset
 
 HEIGHT, WIDTH = 90, 120
@@ -71,6 +73,38 @@ def test_pictures_are_those_without_grain_with_the_grain_of_their_exemplar(
 
 
 @pytest.mark.parametrize("method", ["stylization", "reinhard"])
+def test_a_style_is_made_uneven_before_it_is_covered_and_both_come_before_haze(
+    run: Any, tmp_path: Path, method: str
+) -> None:
+    run(method=method, uneven=0.2, cover=0.7, haze=1.0)
+    run("plain", method=method)
+    for row, plain in zip(provenance(tmp_path / "out"), provenance(tmp_path / "plain"), strict=True):
+        assert (row["uneven"], plain["uneven"], row["cover"], plain["cover"]) == (0.2, 0.0, 0.7, 0.0)
+        content, exemplar, without, made = (
+            decode_rgb(path.read_bytes())
+            for path in (
+                tmp_path / "data" / row["content_source"],
+                tmp_path / "noisy" / row["exemplar_source"],
+                tmp_path / "plain" / plain["image"],
+                tmp_path / "out" / row["image"],
+            )
+        )
+        uneven = make_uneven(without, content, 0.2, row["seed"])
+        covered = add_cover(uneven, scene_of(content), cover_of(exemplar), 0.7, row["seed"])
+        assert not np.array_equal(uneven, without)
+        assert not np.array_equal(covered, uneven)
+        assert np.array_equal(made, add_haze(covered, haze_of(exemplar), 1.0))
+
+
+def test_the_synthesis_itself_can_be_uneven_and_covered(run: Any, tmp_path: Path) -> None:
+    run("plain", size="model")
+    run("uneven", size="model", uneven=0.3)
+    run("covered", size="model", cover=1.0)
+    plain, *others = (tree(tmp_path / name / "train") for name in ("plain", "uneven", "covered"))
+    assert all(other.keys() == plain.keys() and other != plain for other in others)
+
+
+@pytest.mark.parametrize("method", ["stylization", "reinhard"])
 def test_haze_comes_before_blur_and_blur_before_grain(run: Any, tmp_path: Path, method: str) -> None:
     run(method=method, grain=1.0, haze=0.8, blur=0.9)
     run("plain", method=method)
@@ -88,7 +122,7 @@ def test_haze_comes_before_blur_and_blur_before_grain(run: Any, tmp_path: Path, 
 
 
 def test_weather_goes_with_the_strength_of_the_style(run: Any, tmp_path: Path) -> None:
-    run("none", grain=1.0, haze=1.0, blur=1.0, strength=0.0)
+    run("none", uneven=0.5, cover=1.0, grain=1.0, haze=1.0, blur=1.0, strength=0.0)
     run("plain", strength=0.0)
     assert tree(tmp_path / "none" / "train") == tree(tmp_path / "plain" / "train")
 
@@ -126,18 +160,24 @@ def test_the_report_names_the_grain(run: Any, tmp_path: Path) -> None:
     assert "grain 0.5" in Path(report(tmp_path / "out")).read_text()
 
 
-@pytest.mark.parametrize("name", ["grain", "haze", "blur"])
+@pytest.mark.parametrize("name", ["cover", "grain", "haze", "blur"])
 def test_weather_is_between_none_and_all(run: Any, name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"the {name} is between 0"):
         run(**{name: 1.5})
 
 
+@pytest.mark.parametrize("amount", [-0.1, 1.1])
+def test_a_style_varies_by_no_more_than_itself(run: Any, amount: float) -> None:
+    with pytest.raises(ConfigurationError, match="varies over a picture by 0"):
+        run(uneven=amount)
+
+
 def test_without_blur_a_run_is_the_one_that_earlier_versions_recorded(run: Any, tmp_path: Path) -> None:
     run()
-    assert "blur" not in Storage(tmp_path / "out").read_json("run.json")["configuration"]
-    run("soft", blur=0.5)
+    assert not {"blur", "uneven", "cover"} & Storage(tmp_path / "out").read_json("run.json")["configuration"].keys()
+    run("soft", blur=0.5, uneven=0.1, cover=1.0)
     run_json = Storage(tmp_path / "soft").read_json("run.json")
-    assert run_json["configuration"]["blur"] == 0.5
+    assert [run_json["configuration"][name] for name in ("blur", "uneven", "cover")] == [0.5, 0.1, 1.0]
     (tmp_path / "soft" / "train" / "0001TP_1.png").unlink()
     assert verify(tmp_path / "soft", repair=True).exit_code == 0
     assert resume(run_json, str(tmp_path / "soft")).rows == 3
