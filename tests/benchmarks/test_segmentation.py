@@ -141,7 +141,32 @@ def test_every_arm_says_what_it_is_trained_on() -> None:
 
     arms = all_arms(["dusk"])
     assert len({arm.describe for arm in arms.values()}) == len(arms)
-    assert arms["essa:dusk"].mix == arms["essa:dusk+colour-jitter"].mix != arms["essa:dusk-strong"].mix
+    assert all(arm.name == name for name, arm in arms.items())
+    assert arms["issa"].mix == "stylization-source-x4"
+    assert arms["essa:dusk+grain+haze+cover+uneven"].mix == "stylization-dusk-x4-g1-h1-c1-u0.15"
+
+
+def test_the_name_of_an_arm_says_what_it_is() -> None:
+    from segmentation.arms import arm_of
+
+    exemplars = ("dusk", "weather")
+    assert arm_of("essa:dusk", exemplars).mix == arm_of("essa:dusk+colour-jitter", exemplars).mix
+    assert arm_of("essa:dusk", exemplars).mix != arm_of("essa:dusk-strong", exemplars).mix
+    adain = arm_of("adain:weather+blur+weather", exemplars)
+    assert (adain.method, adain.exemplars, adain.blur, adain.augmentation) == ("adain", "weather", 1.0, "weather")
+    assert arm_of("cutmix", exemplars).augmentation == "cutmix"
+    assert arm_of("issa-relit", exemplars).exemplars == "relit"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("essa", "no arm 'essa'"), ("fda:night", "no exemplars 'night'"), ("issa+fog", "nothing called 'fog' is added")],
+)
+def test_an_arm_that_there_is_not_is_named_with_those_that_there_are(name: str, wrong: str) -> None:
+    from segmentation.arms import arm_of
+
+    with pytest.raises(ValueError, match=wrong):
+        arm_of(name, ["dusk"])
 
 
 def test_drives_share_no_frame_between_training_exemplars_and_tests(tmp_path: Path) -> None:
