@@ -38,7 +38,7 @@ class MixWorkSpec:
     """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
 
     `exemplars` is the dataset that they are files of. Draws with a content score below `least_score` are refused; 0 is
-    no guard. `cover`, `haze`, `blur` and `grain` are how much of an exemplar's its copies take on, `uneven` is how much
+    no guard. `haze`, `cover`, `blur` and `grain` are how much of an exemplar's its copies take on, `uneven` is how much
     the style varies over a copy. `packing` is None when the output is a tree.
     """
 
@@ -52,8 +52,8 @@ class MixWorkSpec:
     least_score: float
     grain: float
     uneven: float
-    cover: float
     haze: float
+    cover: float
     blur: float
     packing: Packing | None
 
@@ -167,23 +167,24 @@ class MixWorker(ABC):
     def weathered(
         self, picture_HWC: Pixels, content_HWC: Pixels, scene: Scene | None, copy: Copy, watch: Stopwatch
     ) -> Pixels:
-        """Return a draw with cover, haze, blur and grain of its exemplar, as far as the style is moved; at most all.
+        """Return a draw with haze, cover, blur and grain of its exemplar, as far as the style is moved; at most all.
 
-        Before that its style is made uneven. `scene` is the content's, of the method of that name.
+        Before that its style is made uneven. Cover follows haze, which is part of the colours that it compares. `scene`
+        is the content's, of the method of that name.
         """
         moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
         if self._common.uneven:
             with watch("uneven"):
                 picture_HWC = make_uneven(picture_HWC, content_HWC, self._common.uneven, copy.row["seed"])
-        if scene and self._common.cover * moved:
-            cover = self._exemplars.cover(exemplar.source, exemplar.sha256, watch)
-            with watch("cover"):
-                picture_HWC = add_cover(picture_HWC, scene, cover, self._common.cover * moved, copy.row["seed"])
         if self._common.haze * moved:
             haze = self._exemplars.haze(exemplar.source, exemplar.sha256, watch)
             with watch("haze"):
                 picture_HWC = add_haze(picture_HWC, haze, self._common.haze * moved)
+        if scene and self._common.cover * moved:
+            cover = self._exemplars.cover(exemplar.source, exemplar.sha256, watch)
+            with watch("cover"):
+                picture_HWC = add_cover(picture_HWC, scene, cover, self._common.cover * moved, copy.row["seed"])
         if self._common.blur * moved:
             blur = self._exemplars.blur(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
             with watch("blur"):

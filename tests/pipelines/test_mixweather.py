@@ -73,9 +73,7 @@ def test_pictures_are_those_without_grain_with_the_grain_of_their_exemplar(
 
 
 @pytest.mark.parametrize("method", ["stylization", "reinhard"])
-def test_a_style_is_made_uneven_before_it_is_covered_and_both_come_before_haze(
-    run: Any, tmp_path: Path, method: str
-) -> None:
+def test_a_style_is_made_uneven_then_hazed_and_then_covered(run: Any, tmp_path: Path, method: str) -> None:
     run(method=method, uneven=0.2, cover=0.7, haze=1.0)
     run("plain", method=method)
     for row, plain in zip(provenance(tmp_path / "out"), provenance(tmp_path / "plain"), strict=True):
@@ -90,10 +88,11 @@ def test_a_style_is_made_uneven_before_it_is_covered_and_both_come_before_haze(
             )
         )
         uneven = make_uneven(without, content, 0.2, row["seed"])
-        covered = add_cover(uneven, scene_of(content), cover_of(exemplar), 0.7, row["seed"])
+        hazed = add_haze(uneven, haze_of(exemplar), 1.0)
+        covered = add_cover(hazed, scene_of(content), cover_of(exemplar), 0.7, row["seed"])
         assert not np.array_equal(uneven, without)
-        assert not np.array_equal(covered, uneven)
-        assert np.array_equal(made, add_haze(covered, haze_of(exemplar), 1.0))
+        assert not np.array_equal(covered, hazed)
+        assert np.array_equal(made, covered)
 
 
 def test_the_synthesis_itself_can_be_uneven_and_covered(run: Any, tmp_path: Path) -> None:
