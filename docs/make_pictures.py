@@ -49,6 +49,8 @@ stylize mix cache coarse --styles weather-cache --per-image 5 --limit 1 --layers
 stylize mix cache middle --styles weather-cache --per-image 5 --limit 1 --layers 3-6
 stylize mix cache fine --styles weather-cache --per-image 5 --limit 1 --layers 7-11
 stylize mix cache hazy --styles weather-cache --per-image 5 --limit 1 --haze 1
+stylize mix cache covered --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1
+stylize mix cache uneven --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1 --uneven 0.15
 stylize mix cache by-reinhard --styles weather-cache --per-image 5 --limit 1 --method reinhard
 stylize mix cache by-histogram --styles weather-cache --per-image 5 --limit 1 --method histogram
 stylize mix cache by-fda --styles weather-cache --per-image 5 --limit 1 --method fda
@@ -71,7 +73,7 @@ def main() -> None:
         if not done and run(words):
             raise SystemExit(f"failed: {command}")
     scenes.write_sheet(DOCS / "scenes.png")
-    for draw in (styles, method, strength, layers, weather, methods):
+    for draw in (styles, method, strength, layers, weather, cover, methods):
         save(draw.__name__, draw())
     screenshot(work)
 
@@ -213,6 +215,16 @@ def weather() -> Pixels:
         rows.append([Cell(picture=crop(one), caption="" if n else name) for n, one in enumerate(pictures)])
     titles = ("exemplar", "neither", "--haze 1", "--haze 1 --grain 1", "true render")
     return contact_sheet(titles, rows, width=240)
+
+
+def cover() -> Pixels:
+    """Return results without and with what covers sky and ground, and with an uneven style too."""
+    runs = {"--haze 1": "hazy", "--haze 1 --cover 1": "covered", "and --uneven 0.15": "uneven"}
+    rows = []
+    for name in ("snow", "night", "dusk"):
+        made = (result(folder, name) for folder in runs.values())
+        rows.append([Cell(picture=exemplar(name), caption=name), *made, Cell(picture=truth(name))])
+    return contact_sheet(("exemplar", *runs, "true render"), rows, width=240)
 
 
 def crop(picture_HWC: Pixels) -> Pixels:

@@ -297,9 +297,10 @@ class Mixer(MixWorker):
                 content_HWC = source_HWC
                 picture_HWC = recolour(source_HWC, making.base_CHW, styled_CHW)
             shift = float((styled_CHW - making.base_CHW).abs().mean()) * 127.5
-        picture_HWC = self.weathered(picture_HWC, content_HWC, making.scene, copy, watch)
+        picture_HWC = self.weathered(picture_HWC, making.scene, copy, watch)
         with watch("score"):
             score = making.unmoved.score(picture_HWC) if making.unmoved else None
+        picture_HWC = self.uneven(picture_HWC, content_HWC, copy, watch)
         copy.offer(Draw(exemplar=copy.upcoming, picture_HWC=picture_HWC, shift=shift, score=score))
         if copy.settled:
             how = {"method": STYLIZATION, "layers": self.spec.layers, "weights": self._bundle.sha256}

@@ -19,7 +19,7 @@ from stylize.strength import Span, show_strength
 SIZES = ("source", "model")
 BATCH_SIZE = 8
 _SHARES = ("grain", "haze", "min_content_score")
-WEATHER = ("uneven", "haze", "cover", "blur", "grain")  # what is done after the change of colours, in this order
+WEATHER = ("haze", "cover", "blur", "grain", "uneven")  # what is done after the change of colours, in this order
 LATER = ("blur", "uneven", "cover")  # what early runs did not have: recorded when not 0, so that those can be continued
 
 

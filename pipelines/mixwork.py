@@ -6,6 +6,7 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -51,10 +52,10 @@ class MixWorkSpec:
     io_threads: int | None
     least_score: float
     grain: float
-    uneven: float
     haze: float
     cover: float
     blur: float
+    uneven: float
     packing: Packing | None
 
     def ids(self, unit: Unit) -> Sequence[str]:
@@ -161,22 +162,19 @@ class MixWorker(ABC):
 
     def scene(self, content_HWC: Pixels, watch: Stopwatch) -> Scene | None:
         """Return where the sky and the ground of a content are, when they are to be covered."""
+        if not self._common.cover:
+            return None
         with watch("cover"):
-            return scene_of(content_HWC) if self._common.cover else None
+            return scene_of(content_HWC)
 
-    def weathered(
-        self, picture_HWC: Pixels, content_HWC: Pixels, scene: Scene | None, copy: Copy, watch: Stopwatch
-    ) -> Pixels:
+    def weathered(self, picture_HWC: Pixels, scene: Scene | None, copy: Copy, watch: Stopwatch) -> Pixels:
         """Return a draw with haze, cover, blur and grain of its exemplar, as far as the style is moved; at most all.
 
-        Before that its style is made uneven. Cover follows haze, which is part of the colours that it compares. `scene`
-        is the content's, of the method of that name.
+        Cover follows haze, which is part of the colours that it compares. `scene` is the content's, of the method of
+        that name.
         """
         moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
-        if self._common.uneven:
-            with watch("uneven"):
-                picture_HWC = make_uneven(picture_HWC, content_HWC, self._common.uneven, copy.row["seed"])
         if self._common.haze * moved:
             haze = self._exemplars.haze(exemplar.source, exemplar.sha256, watch)
             with watch("haze"):
@@ -194,6 +192,11 @@ class MixWorker(ABC):
             with watch("grain"):
                 picture_HWC = add_grain(picture_HWC, grain, self._common.grain * moved, copy.row["seed"])
         return picture_HWC
+
+    def uneven(self, picture_HWC: Pixels, content_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
+        """Return a draw that is changed more here and less there: the last step, which no guard takes for a failure."""
+        with watch("uneven") if self._common.uneven else nullcontext():
+            return make_uneven(picture_HWC, content_HWC, self._common.uneven, copy.row["seed"])
 
     def write_copy(
         self, copy: Copy, original: Original, labels: Mapping[str, bytes], how: Row, watch: Stopwatch

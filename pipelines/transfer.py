@@ -105,11 +105,12 @@ class Transferer(MixWorker):
             exemplar_HWC = self._exemplars.read(exemplar.source, exemplar.sha256, watch)
             with watch("transfer"):
                 picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
-            picture_HWC = self.weathered(picture_HWC, content_HWC, scene, copy, watch)
+            picture_HWC = self.weathered(picture_HWC, scene, copy, watch)
             with watch("transfer"):
                 shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
             with watch("score"):
                 score = unmoved.score(picture_HWC) if unmoved else None
+            picture_HWC = self.uneven(picture_HWC, content_HWC, copy, watch)
             copy.offer(Draw(exemplar=exemplar, picture_HWC=picture_HWC, shift=shift, score=score))
         how = {"method": self.spec.method, "layers": None, "weights": self._weights}
         return self.write_copy(copy, noted, labels, how, watch)

@@ -11,7 +11,8 @@ import numpy as np
 from stylize.images import Pixels
 from stylize.shapes import SIGMAS, shapes
 
-TILE = 64  # rows that are worked on at a time
+_STREAM = 17  # random numbers apart from those that others draw with the same seed
+_TILE = 64  # rows that are worked on at a time
 _BAND = np.sqrt(np.array(SIGMAS, np.float32))  # coarse shapes are the stronger ones
 _DEVIATION = _BAND / np.linalg.norm(_BAND)
 
@@ -24,10 +25,10 @@ def make_uneven(picture_HWC: Pixels, content_HWC: Pixels, amount: float, seed: i
     if amount == 0:
         return picture_HWC
     height, width, _ = picture_HWC.shape
-    more_HW = shapes(amount * _DEVIATION, height, width, seed)
+    more_HW = shapes(amount * _DEVIATION, height, width, [seed, _STREAM])
     result_HWC = np.empty_like(picture_HWC)
-    for start in range(0, height, TILE):
-        rows = slice(start, start + TILE)
+    for start in range(0, height, _TILE):
+        rows = slice(start, start + _TILE)
         changed_HWC = picture_HWC[rows].astype(np.float32)
         changed_HWC += more_HW[rows, :, None] * (changed_HWC - content_HWC[rows])
         result_HWC[rows] = np.clip(np.rint(changed_HWC), 0, 255)

@@ -73,7 +73,7 @@ def test_pictures_are_those_without_grain_with_the_grain_of_their_exemplar(
 
 
 @pytest.mark.parametrize("method", ["stylization", "reinhard"])
-def test_a_style_is_made_uneven_then_hazed_and_then_covered(run: Any, tmp_path: Path, method: str) -> None:
+def test_a_copy_is_hazed_then_covered_and_made_uneven_in_the_end(run: Any, tmp_path: Path, method: str) -> None:
     run(method=method, uneven=0.2, cover=0.7, haze=1.0)
     run("plain", method=method)
     for row, plain in zip(provenance(tmp_path / "out"), provenance(tmp_path / "plain"), strict=True):
@@ -87,12 +87,19 @@ def test_a_style_is_made_uneven_then_hazed_and_then_covered(run: Any, tmp_path: 
                 tmp_path / "out" / row["image"],
             )
         )
-        uneven = make_uneven(without, content, 0.2, row["seed"])
-        hazed = add_haze(uneven, haze_of(exemplar), 1.0)
+        hazed = add_haze(without, haze_of(exemplar), 1.0)
         covered = add_cover(hazed, scene_of(content), cover_of(exemplar), 0.7, row["seed"])
-        assert not np.array_equal(uneven, without)
         assert not np.array_equal(covered, hazed)
-        assert np.array_equal(made, covered)
+        assert not np.array_equal(made, covered)
+        assert np.array_equal(made, make_uneven(covered, content, 0.2, row["seed"]))
+
+
+def test_the_guard_looks_at_a_copy_before_its_style_is_uneven(run: Any, tmp_path: Path) -> None:
+    for name, uneven in (("plain", 0.0), ("out", 1.0)):
+        run(name, uneven=uneven, min_content_score=0.01)
+    plain, uneven_rows = provenance(tmp_path / "plain"), provenance(tmp_path / "out")
+    assert [row["content_score"] for row in uneven_rows] == [row["content_score"] for row in plain]
+    assert [row["sha256"] for row in uneven_rows] != [row["sha256"] for row in plain]
 
 
 def test_the_synthesis_itself_can_be_uneven_and_covered(run: Any, tmp_path: Path) -> None:
