@@ -49,8 +49,8 @@ stylize mix cache coarse --styles weather-cache --per-image 5 --limit 1 --layers
 stylize mix cache middle --styles weather-cache --per-image 5 --limit 1 --layers 3-6
 stylize mix cache fine --styles weather-cache --per-image 5 --limit 1 --layers 7-11
 stylize mix cache hazy --styles weather-cache --per-image 5 --limit 1 --haze 1
-stylize mix cache covered --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1
-stylize mix cache uneven --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1 --uneven 0.15
+stylize mix cache covered --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1 --min-content-score 0
+stylize mix cache uneven --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1 --uneven 0.15 --min-content-score 0
 stylize mix cache by-reinhard --styles weather-cache --per-image 5 --limit 1 --method reinhard
 stylize mix cache by-histogram --styles weather-cache --per-image 5 --limit 1 --method histogram
 stylize mix cache by-fda --styles weather-cache --per-image 5 --limit 1 --method fda

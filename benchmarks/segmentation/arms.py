@@ -14,9 +14,10 @@ RELIT = "relit"  # exemplars: the pictures of the source in random light and wea
 METHODS = ("reinhard", "histogram", "fda", "adain")
 AUGMENTATIONS = ("colour-jitter", "cutmix", "weather", "relight")
 COPIES = 4
+UNEVEN = 0.15
 ADDED: Mapping[str, Mapping[str, Any]] = {
     **{name: {name: 1.0} for name in ("cover", "haze", "blur", "grain")},
-    "uneven": {"uneven": 0.15},
+    "uneven": {"uneven": UNEVEN},
     **{name: {"augmentation": name} for name in AUGMENTATIONS},
 }
 """What stands after a plus: what is done to the copies after their colours, or to all pictures while training."""
@@ -114,14 +115,14 @@ def _bases() -> dict[str, Arm]:
 
 _BASES = _bases()
 
-ALONE = (*("source", "colour-jitter", "cutmix", "weather", "relight"), "issa-x1", "issa", "issa-strong", "reinhard")
-RELIT_ARMS = ("issa-relit", "issa-relit+cover+uneven", "reinhard-relit", "reinhard-relit+cover+uneven")
+ALONE = ("source", *AUGMENTATIONS, "issa-x1", "issa", "issa-strong", "reinhard")
+RELIT_ARMS = ("issa-relit", "issa-relit+cover", "reinhard-relit")
 COMPLEMENTARY = ("issa-strong+colour-jitter", "issa-relit+colour-jitter")
 OF_EXEMPLARS = (
-    *("essa:*", "essa:*+grain", "essa:*+grain+haze", "essa:*+grain+haze+cover", "essa:*+grain+haze+cover+uneven"),
-    *("essa:*+grain+blur+cover", "essa:*+grain+blur+cover+uneven", "essa:*+grain+haze+cover+uneven+weather"),
+    *("essa:*", "essa:*+grain", "essa:*+grain+haze", "essa:*+grain+haze+cover", "essa:*+grain+haze+cover+weather"),
+    *("essa:*+grain+blur+cover", "essa:*+grain+blur+cover+uneven"),
     *(f"{method}:*" for method in METHODS),
-    *(f"{method}:*+grain+haze+cover+uneven" for method in METHODS),
+    *(f"{method}:*+grain+haze+cover" for method in METHODS),
 )
 
 
