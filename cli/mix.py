@@ -53,10 +53,10 @@ uneven = click.option(
 
 
 def weather(share: float) -> Callable[[options.F], options.F]:
-    """Make the options of what is carried over beside colours; proxy sets have all grain and haze by default."""
+    """Make the options of what is carried over beside colours; proxy sets have a `share` of most by default."""
     return options.combined(
         uneven,
-        _share("--cover", "C", 0.0, "cover (clouds in the sky, snow or wet on the ground)"),
+        _share("--cover", "C", share, "cover (clouds in the sky, snow or wet on the ground)"),
         _share("--grain", "G", share, "grain (sensor noise, streaks of rain, flakes)"),
         _share("--haze", "H", share, "haze (contrast that fades towards the end of a street)"),
         _share("--blur", "B", 0.0, "blur (of a lens in the dark, of motion)"),

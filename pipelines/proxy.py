@@ -52,7 +52,7 @@ def proxy_build(
     strength: Strength = 1.0,
     layers: str | None = None,
     uneven: float = 0.0,
-    cover: float = 0.0,
+    cover: float = 1.0,
     grain: float = 1.0,
     haze: float = 1.0,
     blur: float = 0.0,
@@ -82,11 +82,11 @@ def proxy_build(
         out: folder or URL.
         styles: caches of the targets' exemplars by the name of the target; one exemplar suffices.
         split, limit: which contents; the exemplars are all that a target's cache holds.
-        dataset, model, per_image, method, strength, layers, uneven, cover, blur, size, seed, batch_size, device,
+        dataset, model, per_image, method, strength, layers, uneven, blur, size, seed, batch_size, device,
             engine, address, workers, gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for
             `mix`, for every target.
-        grain, haze: as for `mix`, but all of it: a proxy of rain without streaks, or of fog that does not thicken with
-            distance, ranks no models.
+        grain, haze, cover: as for `mix`, but all of it: a proxy of rain without streaks, of fog that does not thicken
+            with distance, or of a night under the sky of day ranks no models.
         min_content_score: as for `mix`, but off by default: a picture drawn again has another exemplar than it was
             dealt, which costs evenness and makes a proxy of thick fog easier than it should be.
         overwrite: remove an earlier build in `out` first, with all of its targets.
