@@ -117,7 +117,23 @@ class Bottleneck(nn.Module):
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     if inputs == outputs and stride == 1:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), _norm(outputs))
+    return nn.Sequential(_Pointwise(inputs, outputs, 1, stride, bias=False), _norm(outputs))
+
+
+class _Pointwise(nn.Conv2d):
+    """A 1x1 convolution that leaves pixels out before it is trained, and not by its stride.
+
+    On processors without AVX-512 the gradient of the strided one, of channels that are no multiple of 8, is written
+    past its end ("double free or corruption" in oneDNN, with PyTorch 2.14 and 2.15). Inference keeps the stride, and
+    with it its last bits.
+    """
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return what the strided convolution would."""
+        if not torch.is_grad_enabled():
+            return super().forward(x_BCHW)
+        down, right = self.stride
+        return F.conv2d(x_BCHW[..., ::down, ::right], self.weight, self.bias)
 
 
 class FeaturePyramid(nn.Module):

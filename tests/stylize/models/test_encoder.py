@@ -127,3 +127,14 @@ def test_any_width_has_groups_that_divide_it() -> None:
 def test_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         EncoderConfig(**changes)  # type: ignore[arg-type]
+
+
+def test_a_shortcut_leaves_pixels_out_alike_in_training_and_inference() -> None:
+    from stylize.models.encoder import _Pointwise
+
+    torch.manual_seed(0)
+    layer, x_BCHW = _Pointwise(4, 8, 1, 2, bias=False), torch.randn(2, 4, 7, 10)
+    with torch.no_grad():
+        wanted = layer(x_BCHW)
+    assert wanted.shape == (2, 8, 4, 5)
+    assert torch.allclose(layer(x_BCHW), wanted, atol=1e-6)
