@@ -61,4 +61,4 @@ def test_a_gain_per_channel_passes_unchanged_and_an_inverted_colour_does_not():
     inverted[3] += 1.8 * LEVELS  # greys do not
     before, after = applied(inverted), applied(restrain(inverted, grid_for(rising), LUMA))
     assert (before[0] - before[1]) < 0
-    assert (after[0] - after[1]) > (before[0] - before[1]) / 2
+    assert (after[0] - after[1]) >= (before[0] - before[1]) / 2 - 1e-9  # half of it, but for rounding
