@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -27,6 +27,7 @@ class S3Server:
     def __init__(self) -> None:
         self.rule: Rule = lambda method, path: ""
         self.requests: list[str] = []
+        self._conditional = threading.Lock()  # moto looks and then writes; S3 does both at once
         self.app = DomainDispatcherApplication(create_backend_app)
         self.server = make_server("127.0.0.1", 0, self._serve, threaded=True)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
@@ -75,7 +76,8 @@ class S3Server:
             _hang_up(environ)
             start_response("503 dropped", [])  # nobody hears it
             return []
-        answer = self.app(environ, start_response)
+        with self._conditional if "HTTP_IF_NONE_MATCH" in environ else nullcontext():
+            answer = list(self.app(environ, start_response))
         if what == "lost":
             b"".join(answer)
             _hang_up(environ)
