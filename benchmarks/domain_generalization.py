@@ -35,6 +35,7 @@ from segmentation.training import Recipe, confusions, train
 from segmentation.worlds import World
 
 import stylize
+from pipelines.mixoptions import WEATHER
 from stylize.errors import StylizeError
 from stylize.segmentation import iou, mean_iou
 
@@ -65,11 +66,7 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
             per_image=arm.copies,
             method=arm.method,
             strength=arm.strength,
-            uneven=arm.uneven,
-            cover=arm.cover,
-            grain=arm.grain,
-            haze=arm.haze,
-            blur=arm.blur,
+            **{name: getattr(arm, name) for name in WEATHER},
         )
 
 

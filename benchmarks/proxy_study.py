@@ -45,11 +45,12 @@ class Kind:
     grain: float
     haze: float
     cover: float
+    blur: float
 
     @property
     def name(self) -> str:
         """The folder of the proxy sets."""
-        shares = (("g", self.grain), ("h", self.haze), ("c", self.cover))
+        shares = (("g", self.grain), ("h", self.haze), ("c", self.cover), ("b", self.blur))
         return "-".join([str(self.exemplars), *(f"{letter}{share:g}" for letter, share in shares if share)])
 
     def set(self, target: str) -> str:
@@ -87,7 +88,7 @@ def build(world: World, place: Path, kind: Kind, later: int) -> dict[str, Frames
         styles[name] = place / "caches" / f"target-{name}-{kind.exemplars}"
         stylize.invert(folder, styles[name], model=world.model, layout="folder")
     out = place / "proxies" / kind.name
-    stylize.proxy_build(cache, out, styles=styles, grain=kind.grain, haze=kind.haze, cover=kind.cover)
+    stylize.proxy_build(cache, out, styles=styles, grain=kind.grain, haze=kind.haze, cover=kind.cover, blur=kind.blur)
     return {kind.set(name): load_frames(out / name, world.height) for name in styles}
 
 
@@ -123,6 +124,7 @@ def study(streets: Streets, models: Sequence[str], kind: Kind) -> dict[str, Any]
         "grain": kind.grain,
         "haze": kind.haze,
         "cover": kind.cover,
+        "blur": kind.blur,
         "later": streets.later,
         "targets": {
             name: {
@@ -146,7 +148,7 @@ def study(streets: Streets, models: Sequence[str], kind: Kind) -> dict[str, Any]
 def markdown(figures: Mapping[str, Any]) -> str:
     """Return the table: one row per target and judge."""
     count, exemplars = len(figures["models"]), figures["exemplars per target"]
-    asked = f"grain {figures['grain']:g}, haze {figures['haze']:g}, cover {figures['cover']:g}"
+    asked = ", ".join(f"{name} {figures[name]:g}" for name in ("grain", "haze", "cover", "blur"))
     later = f" Streets with numbers {figures['later']} later than those of the experiment." if figures["later"] else ""
     lines = [
         f"{count} models; {exemplars} unlabelled exemplar(s) per target, {asked}.{later}",
@@ -198,6 +200,7 @@ def main() -> None:
     parser.add_argument("--grain", type=float, default=1.0, help="share of the exemplars' grain in the proxy sets")
     parser.add_argument("--haze", type=float, default=1.0, help="share of the exemplars' haze in them")
     parser.add_argument("--cover", type=float, default=1.0, help="share of what covers their sky and ground")
+    parser.add_argument("--blur", type=float, default=1.0, help="share of their blur")
     parser.add_argument("--later", type=int, default=0, help="take streets whose numbers are so much later")
     parser.add_argument("--every", type=int, default=1, help="take every so manyth model only")
     parser.add_argument("--json", type=Path, help="write the figures here, table and plot beside them as .md and .png")
@@ -207,7 +210,13 @@ def main() -> None:
     models = [folder.name for folder in folders if all((folder / file).exists() for file in needed)][:: options.every]
     if len(models) < 2:
         parser.error(f"no models in {options.work}: run domain_generalization.py streets {options.work} first")
-    kind = Kind(exemplars=options.exemplars, grain=options.grain, haze=options.haze, cover=options.cover)
+    kind = Kind(
+        exemplars=options.exemplars,
+        grain=options.grain,
+        haze=options.haze,
+        cover=options.cover,
+        blur=options.blur,
+    )
     streets = Streets(work=options.work, later=options.later)
     world = streets.world()
     sets = build(world, streets.place, kind, options.later)

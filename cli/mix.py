@@ -42,7 +42,7 @@ layers = click.option(
 style = options.combined(method, strength, layers)
 
 
-uneven = click.option(
+_uneven = click.option(
     "--uneven",
     metavar="U",
     type=click.FloatRange(0, 1),
@@ -53,24 +53,28 @@ uneven = click.option(
 
 
 def weather(share: float) -> Callable[[options.F], options.F]:
-    """Make the options of what is carried over beside colours; proxy sets have a `share` of most by default."""
+    """Make the options of what is carried over beside colours, by default this share of it."""
     return options.combined(
-        uneven,
-        _share("--cover", "C", share, "cover (clouds in the sky, snow or wet on the ground)"),
-        _share("--grain", "G", share, "grain (sensor noise, streaks of rain, flakes)"),
-        _share("--haze", "H", share, "haze (contrast that fades towards the end of a street)"),
-        _share("--blur", "B", 0.0, "blur (of a lens in the dark, of motion)"),
+        click.option(
+            "--weather",
+            metavar="W",
+            type=click.FloatRange(0, 1),
+            default=share,
+            show_default=True,
+            help="How much of what the exemplar has beside its colours to take on, 0 none to 1 all: haze, cover, blur "
+            "and grain, each of which the next options set apart.",
+        ),
+        _share("--haze", "H", "Contrast that fades towards the end of a street."),
+        _share("--cover", "C", "Clouds in the sky, snow or wet on the ground."),
+        _share("--blur", "B", "Softness, of a lens in the dark, of motion."),
+        _share("--grain", "G", "Sensor noise, streaks of rain, flakes."),
+        _uneven,
     )
 
 
-def _share(option: str, metavar: str, default: float, what: str) -> Callable[[options.F], options.F]:
+def _share(option: str, metavar: str, what: str) -> Callable[[options.F], options.F]:
     return click.option(
-        option,
-        metavar=metavar,
-        type=click.FloatRange(0, 1),
-        default=default,
-        show_default=True,
-        help=f"How much of the exemplar's {what} to take on: 0 none, 1 all.",
+        option, metavar=metavar, type=click.FloatRange(0, 1), help=f"{what}  [default: as much as --weather]"
     )
 
 
@@ -86,7 +90,7 @@ size = click.option(
 @options.command(
     "mix",
     "stylize mix cache stylized",
-    "stylize mix cache stylized --styles dusk-cache --per-image 2 --seed 1",
+    "stylize mix cache stylized --styles dusk-cache --weather 1 --per-image 2 --seed 1",
     "stylize mix cache preview --limit 12 --strength 0.7 --size model",
     "stylize mix cache shards --per-image 4 --format webdataset",
     "stylize mix cache baseline --styles dusk-cache --method fda --strength 0.5-1",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.events import Event, ignore
+from pipelines.events import Event, Note, ignore
 from pipelines.fingerprint import require
 from pipelines.mixextras import SHEET
 from pipelines.mixinputs import Place, open_inputs
-from pipelines.mixoptions import BATCH_SIZE, LATER, WHAT, MixOptions
+from pipelines.mixoptions import BATCH_SIZE, LATER, TAKEN, WHAT, MixOptions, shares
 from pipelines.mixrun import make
 from pipelines.session import Session
 from pipelines.summary import Summary
@@ -18,6 +18,8 @@ from stylize.methods import STYLIZATION
 from stylize.spelling import count
 from stylize.storage import Storage
 from stylize.strength import Strength, parse_strength
+
+_COLOURS_ALONE = "exemplars give their colours alone: --weather 1 takes on their haze, cover, blur and grain too"
 
 
 def mix(
@@ -35,11 +37,12 @@ def mix(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    weather: float = 0.0,
+    haze: float | None = None,
+    cover: float | None = None,
+    blur: float | None = None,
+    grain: float | None = None,
     uneven: float = 0.0,
-    cover: float = 0.0,
-    grain: float = 0.0,
-    haze: float = 0.0,
-    blur: float = 0.0,
     min_content_score: float = LEAST_SCORE,
     size: str = "source",
     format: str = "tree",
@@ -68,7 +71,7 @@ def mix(
         cache, out: folders or URLs.
         styles: a second cache, of the same model, that the exemplars come from; without it they come from `cache`.
         dataset, styles_dataset, model: where the cache's dataset, that of `styles` and the bundle are now, if not where
-            they were. Exemplars are read from theirs by baselines, for grain and for the contact sheet.
+            they were. Exemplars are read from theirs by baselines, for weather and for the contact sheet.
         split: take contents, and without `styles` exemplars, only from this split (several: separated by commas).
         limit: only the first so many contents, by id.
         per_image: copies of each content, each with an exemplar of its own.
@@ -79,15 +82,15 @@ def mix(
         strength: how far the style moves from the content's (0) to the exemplar's (1) and, by stylization, beyond it up
             to 2. A range, (0.5, 1.2) or "0.5-1.2", gives each copy a strength of its own.
         layers: move only the codes of these layers, such as "0-3,7".
+        weather: how much the copies take on of what the exemplar has beside its colours, from nothing (0) to all (1):
+            the four that follow, each of which may be given apart; with a strength below 1 as much less. The exemplars'
+            pictures are read for it.
+        haze: of contrast that fades towards the end of a street (see `stylize.haze`).
+        cover: of what covers sky and ground: clouds, snow, wet (see `stylize.cover`).
+        blur: of the softness of a lens in the dark, of motion (see `stylize.blur`).
+        grain: of noise, streaks, flakes (see `stylize.grain`).
         uneven: how much the style varies over a copy, in random shapes, as a standard deviation of its strength from 0
             (one style for the whole picture) to 1 (see `stylize.uneven`).
-        cover: how much of what covers the exemplar's sky and ground (clouds, snow, wet patches; see `stylize.cover`)
-            the copies take on, from nothing (0) to all (1); with a strength below 1 as much less. The exemplars'
-            pictures are read for it.
-        grain: how much of the exemplar's grain (noise, streaks, flakes; see `stylize.grain`) they take on, likewise.
-        haze: how much of the exemplar's haze (contrast that fades towards the end of a street; see `stylize.haze`) they
-            take on, likewise.
-        blur: how much of the exemplar's blur (of a lens in the dark, of motion; see `stylize.blur`), likewise.
         min_content_score: copies whose content score (0..1, see `stylize.guard`) is lower are drawn again, with up to
             two other exemplars; if none does better, the best is kept and flagged. 0 is no guard.
         size: "source" recolours the source picture at its own size, "model" writes the synthesis itself.
@@ -117,11 +120,8 @@ def mix(
         method=method,
         strength=parse_strength(strength),
         layers=layers,
+        **shares(weather, haze=haze, cover=cover, blur=blur, grain=grain),
         uneven=uneven,
-        cover=cover,
-        grain=grain,
-        haze=haze,
-        blur=blur,
         min_content_score=min_content_score,
         size=size,
         format=format,
@@ -150,6 +150,8 @@ def mix(
         model=model,
         storage_options=storage_options,
     )
+    if styles is not None and not any(getattr(options, name) for name in TAKEN):
+        on_event(Note(text=_COLOURS_ALONE))
     return make(Storage(out, storage_options), inputs, options, session)
 
 

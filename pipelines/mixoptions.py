@@ -19,7 +19,8 @@ from stylize.strength import Span, show_strength
 SIZES = ("source", "model")
 BATCH_SIZE = 8
 _SHARES = ("grain", "haze", "min_content_score")
-WEATHER = ("haze", "cover", "blur", "grain", "uneven")  # what is done after the change of colours, in this order
+TAKEN = ("haze", "cover", "blur", "grain")  # what copies take on of their exemplars beside the colours, in this order
+WEATHER = (*TAKEN, "uneven")  # what is done after the change of colours
 LATER = ("blur", "uneven", "cover")  # what early runs did not have: recorded when not 0, so that those can be continued
 
 
@@ -122,7 +123,7 @@ class MixOptions:
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise ConfigurationError(f"the {name} must be at least 1, not {value}")
-        for name in ("grain", "haze", "blur", "cover"):
+        for name in TAKEN:
             share = getattr(self, name)
             if not 0 <= share <= 1:
                 raise ConfigurationError(f"the {name} is between 0 (none) and 1 (all of the exemplar's), not {share:g}")
@@ -142,6 +143,16 @@ class MixOptions:
             raise ConfigurationError(f"format is {', '.join(FORMATS)}, not {self.format!r}")
         if self.method not in METHODS:
             raise ConfigurationError(f"method {self.method!r} is unknown: choose one of {', '.join(METHODS)}")
+
+
+def shares(weather: float, **given: float | None) -> dict[str, float]:
+    """Return how much of each of `TAKEN` copies take on: `weather`, but for what is given.
+
+    Raises ConfigurationError when `weather` is out of its range.
+    """
+    if not 0 <= weather <= 1:
+        raise ConfigurationError(f"the weather is between 0 (none) and 1 (all of the exemplar's), not {weather:g}")
+    return {name: weather if (share := given[name]) is None else share for name in TAKEN}
 
 
 # What `run.json` holds under the option's own name as it was given. The layers are there by number.

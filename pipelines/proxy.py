@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.events import Event, StageStarted, ignore
 from pipelines.mixinputs import Place, open_inputs
-from pipelines.mixoptions import BATCH_SIZE, MixOptions
+from pipelines.mixoptions import BATCH_SIZE, MixOptions, shares
 from pipelines.mixrun import make
 from pipelines.mixshards import TREE
 from pipelines.proxyrecord import PROXY, earlier_targets, new_record, target_record
@@ -51,11 +51,12 @@ def proxy_build(
     method: str = STYLIZATION,
     strength: Strength = 1.0,
     layers: str | None = None,
+    weather: float = 1.0,
+    haze: float | None = None,
+    cover: float | None = None,
+    blur: float | None = None,
+    grain: float | None = None,
     uneven: float = 0.0,
-    cover: float = 1.0,
-    grain: float = 1.0,
-    haze: float = 1.0,
-    blur: float = 0.0,
     min_content_score: float = 0.0,
     size: str = "source",
     seed: int = 0,
@@ -82,11 +83,11 @@ def proxy_build(
         out: folder or URL.
         styles: caches of the targets' exemplars by the name of the target; one exemplar suffices.
         split, limit: which contents; the exemplars are all that a target's cache holds.
-        dataset, model, per_image, method, strength, layers, uneven, blur, size, seed, batch_size, device,
-            engine, address, workers, gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for
-            `mix`, for every target.
-        grain, haze, cover: as for `mix`, but all of it: a proxy of rain without streaks, of fog that does not thicken
-            with distance, or of a night under the sky of day ranks no models.
+        dataset, model, per_image, method, strength, layers, uneven, size, seed, batch_size, device, engine, address,
+            workers, gpus_per_worker, io_threads, max_failures, retry_failed, storage_options: as for `mix`, for every
+            target.
+        weather, haze, cover, blur, grain: as for `mix`, but all of it by default: a proxy of rain without streaks, of
+            fog that does not thicken with distance, or of a night under the sky of day ranks no models.
         min_content_score: as for `mix`, but off by default: a picture drawn again has another exemplar than it was
             dealt, which costs evenness and makes a proxy of thick fog easier than it should be.
         overwrite: remove an earlier build in `out` first, with all of its targets.
@@ -104,11 +105,8 @@ def proxy_build(
         method=method,
         strength=parse_strength(strength),
         layers=layers,
+        **shares(weather, haze=haze, cover=cover, blur=blur, grain=grain),
         uneven=uneven,
-        cover=cover,
-        grain=grain,
-        haze=haze,
-        blur=blur,
         min_content_score=min_content_score,
         size=size,
         format=TREE,

@@ -10,17 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.mixoptions import TAKEN
+
 RELIT = "relit"  # exemplars: the pictures of the source in random light and weather
 METHODS = ("reinhard", "histogram", "fda", "adain")
 AUGMENTATIONS = ("colour-jitter", "cutmix", "weather", "relight")
-COPIES = 4
+COPIES, MANY = 4, 12
 UNEVEN = 0.15
 ADDED: Mapping[str, Mapping[str, Any]] = {
-    **{name: {name: 1.0} for name in ("cover", "haze", "blur", "grain")},
+    **{name: {name: 1.0} for name in TAKEN},
+    "all-weather": dict.fromkeys(TAKEN, 1.0),
     "uneven": {"uneven": UNEVEN},
+    "many": {"copies": MANY},
     **{name: {"augmentation": name} for name in AUGMENTATIONS},
 }
-"""What stands after a plus: what is done to the copies after their colours, or to all pictures while training."""
+"""What stands after a plus: what copies take on beside colours, how many there are, or what is done while training."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.events import Event, Note
 from pipelines.invert import invert
 from pipelines.mix import mix, resume
 from pipelines.provenance import read_rows
@@ -127,8 +128,22 @@ def test_haze_comes_before_blur_and_blur_before_grain(run: Any, tmp_path: Path, 
     assert changed
 
 
+def test_weather_is_haze_cover_blur_and_grain_together(run: Any, tmp_path: Path) -> None:
+    run(weather=0.5, blur=1.0)
+    run("each", haze=0.5, cover=0.5, blur=1.0, grain=0.5)
+    assert tree(tmp_path / "out" / "train") == tree(tmp_path / "each" / "train")
+    assert run("each", weather=0.5, blur=1.0).rows == 3  # one run, however it is spelled
+
+
+@pytest.mark.parametrize(("options", "told"), [({}, True), ({"grain": 0.1}, False), ({"weather": 0.1}, False)])
+def test_that_exemplars_give_colours_alone_is_told(run: Any, options: dict[str, Any], told: bool) -> None:
+    events: list[Event] = []
+    run(on_event=events.append, **options)
+    assert any(isinstance(event, Note) and "--weather 1" in event.text for event in events) == told
+
+
 def test_weather_goes_with_the_strength_of_the_style(run: Any, tmp_path: Path) -> None:
-    run("none", uneven=0.5, cover=1.0, grain=1.0, haze=1.0, blur=1.0, strength=0.0)
+    run("none", uneven=0.5, weather=1.0, strength=0.0)
     run("plain", strength=0.0)
     assert tree(tmp_path / "none" / "train") == tree(tmp_path / "plain" / "train")
 
