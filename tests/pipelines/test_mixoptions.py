@@ -59,7 +59,7 @@ def test_each_part_of_the_weather_is_as_much_as_all_or_what_it_was_given() -> No
         "blur": 0.5,
         "grain": 1.0,
     }
-    with pytest.raises(ConfigurationError, match="the weather is between 0 .* not 1.5"):
+    with pytest.raises(ConfigurationError, match=r"the weather is between 0 .* not 1.5"):
         shares(1.5, **dict.fromkeys(TAKEN, 1.0))
 
 
