@@ -15,12 +15,14 @@ from stylize.cover import Cover, cover_of
 from stylize.grain import Spectrum, grain_of
 from stylize.haze import Haze, haze_of
 from stylize.images import Pixels
+from stylize.particles import Particles, particles_of, without_particles
 from stylize.storage import Storage
 
 T = TypeVar("T")
 
 MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
 GRAINS = 4096  # spectra of 2 kB each
+PARTICLES = 256  # of at most 1.1 MB each, most of them empty
 NUMBERS = 65536  # hazes, blurs and covers, of a few dozen bytes each
 
 
@@ -32,6 +34,7 @@ class ExemplarPictures:
         self._memory = memory
         self._kept: OrderedDict[str, Pixels] = OrderedDict()
         self._grains: OrderedDict[tuple[str, int], Spectrum] = OrderedDict()
+        self._particles: OrderedDict[tuple[str, int], Particles] = OrderedDict()
         self._hazes: OrderedDict[tuple[str, int], Haze] = OrderedDict()
         self._blurs: OrderedDict[tuple[str, int], Sharpness] = OrderedDict()
         self._covers: OrderedDict[tuple[str, int], Cover] = OrderedDict()
@@ -51,10 +54,23 @@ class ExemplarPictures:
         return picture_HWC
 
     def grain(self, path: str, sha256: str, height: int, watch: Stopwatch) -> Spectrum:
-        """Return the grain of an exemplar at a height (see `stylize.grain`); what `read` refuses is refused."""
+        """Return the grain of an exemplar at a height (see `stylize.grain`); what `read` refuses is refused.
+
+        What falls in it is no grain.
+        """
         return self._measured(
-            self._grains, GRAINS, (path, height), sha256, "grain", watch, lambda seen: grain_of(seen, height)
+            self._grains,
+            GRAINS,
+            (path, height),
+            sha256,
+            "grain",
+            watch,
+            lambda seen: grain_of(without_particles(seen), height),
         )
+
+    def particles(self, path: str, sha256: str, watch: Stopwatch) -> Particles:
+        """Return what falls in an exemplar (see `stylize.particles`); what `read` refuses is refused."""
+        return self._measured(self._particles, PARTICLES, (path, 0), sha256, "grain", watch, particles_of)
 
     def blur(self, path: str, sha256: str, height: int, watch: Stopwatch) -> Sharpness:
         """Return the sharpness of an exemplar at a height (see `stylize.blur`); what `read` refuses is refused."""

@@ -197,6 +197,7 @@ class Mixer(MixWorker):
                 self._exemplars.blur(row["exemplar_source"], row["exemplar_sha256"], height, watch)
             if self.spec.grain:
                 self._exemplars.grain(row["exemplar_source"], row["exemplar_sha256"], height, watch)
+                self._exemplars.particles(row["exemplar_source"], row["exemplar_sha256"], watch)
 
     def _synthesise(self, batch: Sequence[Content | Failure | None], watch: Stopwatch) -> list[Synthesis | Failure]:
         """Return the contents of a batch with their syntheses, after what failed."""

@@ -30,6 +30,7 @@ from stylize.export import encode_picture
 from stylize.grain import add_grain
 from stylize.haze import add_haze
 from stylize.images import Pixels
+from stylize.particles import add_particles
 from stylize.storage import Storage
 from stylize.uneven import make_uneven
 
@@ -170,8 +171,8 @@ class MixWorker(ABC):
     def weathered(self, picture_HWC: Pixels, scene: Scene | None, copy: Copy, watch: Stopwatch) -> Pixels:
         """Return a draw with haze, cover, blur and grain of its exemplar, as far as the style is moved; at most all.
 
-        Cover follows haze, which is part of the colours that it compares. `scene` is the content's, of the method of
-        that name.
+        Cover follows haze, which is part of the colours that it compares; what falls, which goes with grain, is before
+        all else. `scene` is the content's, of the method of that name.
         """
         moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
@@ -191,6 +192,9 @@ class MixWorker(ABC):
             grain = self._exemplars.grain(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
             with watch("grain"):
                 picture_HWC = add_grain(picture_HWC, grain, self._common.grain * moved, copy.row["seed"])
+            particles = self._exemplars.particles(exemplar.source, exemplar.sha256, watch)
+            with watch("grain"):
+                picture_HWC = add_particles(picture_HWC, particles, self._common.grain * moved, copy.row["seed"])
         return picture_HWC
 
     def uneven(self, picture_HWC: Pixels, content_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:

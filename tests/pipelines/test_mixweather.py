@@ -21,6 +21,7 @@ from stylize.errors import ConfigurationError
 from stylize.grain import add_grain, grain_of
 from stylize.haze import add_haze, haze_of
 from stylize.images import decode_rgb, encode
+from stylize.particles import add_particles, particles_of, without_particles
 from stylize.storage import Storage
 from stylize.uneven import make_uneven
 from tests.pipelines.helpers import picture, tree, write_dataset
@@ -126,6 +127,28 @@ def test_haze_comes_before_blur_and_blur_before_grain(run: Any, tmp_path: Path, 
         changed += not np.array_equal(hazed, without) and not np.array_equal(soft, hazed)
         assert np.array_equal(made, add_grain(soft, grain_of(exemplar, HEIGHT), 1.0, row["seed"]))
     assert changed
+
+
+@pytest.mark.parametrize("method", ["stylization", "reinhard"])
+def test_what_falls_before_an_exemplar_comes_with_its_grain(
+    run: Any, tmp_path: Path, tiny_model: str, method: str
+) -> None:
+    rng = np.random.default_rng(0)
+    snowy = np.clip(rng.normal(80, 6, (240, 320, 1)), 0, 255).repeat(3, -1).astype(np.uint8)
+    for y, x in rng.integers(0, (237, 317), (600, 2)):
+        snowy[y : y + 3, x : x + 3] = 230
+    (tmp_path / "snowy").mkdir()
+    (tmp_path / "snowy" / "0.png").write_bytes(encode(snowy, "png"))
+    styles = tmp_path / "snowy-cache"
+    invert(tmp_path / "snowy", styles, model=tiny_model, device="cpu")
+    run(method=method, styles=styles, grain=1.0)
+    run("plain", method=method, styles=styles)
+    falling, grain = particles_of(snowy), grain_of(without_particles(snowy), HEIGHT)
+    for row in provenance(tmp_path / "out"):
+        without, made = (decode_rgb((tmp_path / name / row["image"]).read_bytes()) for name in ("plain", "out"))
+        grainy = add_grain(without, grain, 1.0, row["seed"])
+        assert not np.array_equal(made, grainy)
+        assert np.array_equal(made, add_particles(grainy, falling, 1.0, row["seed"]))
 
 
 def test_weather_is_haze_cover_blur_and_grain_together(run: Any, tmp_path: Path) -> None:
