@@ -24,8 +24,8 @@ from cli import options
 def command(dataset: str, out: str, **more: Any) -> int:
     """Write a dataset's images in random light and weather, as exemplars from no other place.
 
-    Dark, bright, tinted, hazy, noisy: OUT is for `invert`, and then for `mix --styles` with --grain 1 --haze 1. A
-    network trained on such copies is ready for much that its source never showed. The same command goes on where it was
+    Dark, bright, tinted, hazy, noisy: OUT is for `invert`, and then for `mix --styles` with --weather 1. A network
+    trained on such copies is ready for much that its source never showed. The same command goes on where it was
     interrupted.
     """
     from cli.summaries import count, show_unreadable

@@ -39,7 +39,7 @@ stylize scenes streets --count 4 --seed 103 --size 384x512
 stylize scenes weather --count 1 --seed 500 --size 384x512 --no-labels --condition dusk --condition night --condition fog --condition rain --condition snow
 stylize invert streets cache --model streets
 stylize invert weather weather-cache --model streets
-stylize mix cache stylized --styles weather-cache --per-image 5 --haze 1 --grain 1
+stylize mix cache stylized --styles weather-cache --per-image 5 --weather 1
 stylize report stylized
 stylize mix cache plain --styles weather-cache --per-image 5 --limit 1
 stylize mix cache half --styles weather-cache --per-image 5 --limit 1 --strength 0.5
@@ -49,6 +49,7 @@ stylize mix cache coarse --styles weather-cache --per-image 5 --limit 1 --layers
 stylize mix cache middle --styles weather-cache --per-image 5 --limit 1 --layers 3-6
 stylize mix cache fine --styles weather-cache --per-image 5 --limit 1 --layers 7-11
 stylize mix cache hazy --styles weather-cache --per-image 5 --limit 1 --haze 1
+stylize mix cache grainy --styles weather-cache --per-image 5 --limit 1 --haze 1 --grain 1
 stylize mix cache covered --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1 --min-content-score 0
 stylize mix cache uneven --styles weather-cache --per-image 5 --limit 1 --haze 1 --cover 1 --uneven 0.15 --min-content-score 0
 stylize mix cache by-reinhard --styles weather-cache --per-image 5 --limit 1 --method reinhard
@@ -209,8 +210,8 @@ def layers() -> Pixels:
 def weather() -> Pixels:
     """Return crops without and with the haze and the grain of their exemplars."""
     rows = []
-    for name in ("fog", "rain", "night"):
-        made = (output(folder, name) for folder in ("plain", "hazy", "stylized"))
+    for name in ("fog", "rain", "snow", "night"):
+        made = (output(folder, name) for folder in ("plain", "hazy", "grainy"))
         pictures = exemplar(name), *made, truth(name)
         rows.append([Cell(picture=crop(one), caption="" if n else name) for n, one in enumerate(pictures)])
     titles = ("exemplar", "neither", "--haze 1", "--haze 1 --grain 1", "true render")

@@ -15,7 +15,7 @@ from stylize.cover import Cover, cover_of
 from stylize.grain import Spectrum, grain_of
 from stylize.haze import Haze, haze_of
 from stylize.images import Pixels
-from stylize.particles import Particles, particles_of, without_particles
+from stylize.particles import Particles, particles_of
 from stylize.storage import Storage
 
 T = TypeVar("T")
@@ -54,18 +54,9 @@ class ExemplarPictures:
         return picture_HWC
 
     def grain(self, path: str, sha256: str, height: int, watch: Stopwatch) -> Spectrum:
-        """Return the grain of an exemplar at a height (see `stylize.grain`); what `read` refuses is refused.
-
-        What falls in it is no grain.
-        """
+        """Return the grain of an exemplar at a height (see `stylize.grain`); what `read` refuses is refused."""
         return self._measured(
-            self._grains,
-            GRAINS,
-            (path, height),
-            sha256,
-            "grain",
-            watch,
-            lambda seen: grain_of(without_particles(seen), height),
+            self._grains, GRAINS, (path, height), sha256, "grain", watch, lambda seen: grain_of(seen, height)
         )
 
     def particles(self, path: str, sha256: str, watch: Stopwatch) -> Particles:

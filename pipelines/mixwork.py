@@ -171,8 +171,8 @@ class MixWorker(ABC):
     def weathered(self, picture_HWC: Pixels, scene: Scene | None, copy: Copy, watch: Stopwatch) -> Pixels:
         """Return a draw with haze, cover, blur and grain of its exemplar, as far as the style is moved; at most all.
 
-        Cover follows haze, which is part of the colours that it compares; what falls, which goes with grain, is before
-        all else. `scene` is the content's, of the method of that name.
+        Cover follows haze, which is part of the colours that it compares; what falls goes with grain, which makes up
+        for what the exemplar has more of it. `scene` is the content's, of the method of that name.
         """
         moved = min(1.0, copy.row["strength"])
         exemplar = copy.upcoming
@@ -189,12 +189,11 @@ class MixWorker(ABC):
             with watch("blur"):
                 picture_HWC = add_blur(picture_HWC, blur, self._common.blur * moved)
         if self._common.grain * moved:
+            falling = self._exemplars.particles(exemplar.source, exemplar.sha256, watch)
             grain = self._exemplars.grain(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
             with watch("grain"):
+                picture_HWC = add_particles(picture_HWC, falling, self._common.grain * moved, copy.row["seed"])
                 picture_HWC = add_grain(picture_HWC, grain, self._common.grain * moved, copy.row["seed"])
-            particles = self._exemplars.particles(exemplar.source, exemplar.sha256, watch)
-            with watch("grain"):
-                picture_HWC = add_particles(picture_HWC, particles, self._common.grain * moved, copy.row["seed"])
         return picture_HWC
 
     def uneven(self, picture_HWC: Pixels, content_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:

@@ -58,7 +58,8 @@ class Scene:
 
 def cover_of(picture_HWC: Pixels) -> Cover:
     """Measure a picture [H, W, 3] as an exemplar of what covers sky and ground."""
-    return _cover(small(picture_HWC), regions_of(picture_HWC))
+    regions = regions_of(picture_HWC)
+    return _cover(regions.small_HWC, regions)
 
 
 def scene_of(picture_HWC: Pixels) -> Scene:

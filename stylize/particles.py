@@ -79,19 +79,6 @@ def add_particles(picture_HWC: Pixels, exemplar: Particles, amount: float, seed:
     return np.asarray(np.rint(picture_HWC + amount * opacity_HW[..., None] * brighter_HWC), np.uint8)
 
 
-def without_particles(picture_HWC: Pixels) -> Pixels:
-    """Return the picture with what falls in it painted over, at its own size; itself where nothing does."""
-    found = _find(picture_HWC)
-    if not found.density:
-        return picture_HWC
-    height, width, _ = picture_HWC.shape
-    opened_HWC = ndimage.grey_opening(found.small_HWC, (NARROW, NARROW, 1))
-    behind_HWC = np.asarray(Image.fromarray(opened_HWC).resize((width, height), Image.Resampling.BILINEAR))
-    shown_HW = ndimage.binary_dilation(found.numbers_HW > 0)
-    shown = Image.fromarray(shown_HW).resize((width, height), Image.Resampling.NEAREST)
-    return np.where(np.asarray(shown)[..., None], behind_HWC, picture_HWC)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Found:
     """Small bright things: numbered from 1 in the picture, boxes around them, and the tiles that are dark enough."""

@@ -21,7 +21,7 @@ from stylize.errors import ConfigurationError
 from stylize.grain import add_grain, grain_of
 from stylize.haze import add_haze, haze_of
 from stylize.images import decode_rgb, encode
-from stylize.particles import add_particles, particles_of, without_particles
+from stylize.particles import add_particles, particles_of
 from stylize.storage import Storage
 from stylize.uneven import make_uneven
 from tests.pipelines.helpers import picture, tree, write_dataset
@@ -143,12 +143,12 @@ def test_what_falls_before_an_exemplar_comes_with_its_grain(
     invert(tmp_path / "snowy", styles, model=tiny_model, device="cpu")
     run(method=method, styles=styles, grain=1.0)
     run("plain", method=method, styles=styles)
-    falling, grain = particles_of(snowy), grain_of(without_particles(snowy), HEIGHT)
+    falling, grain = particles_of(snowy), grain_of(snowy, HEIGHT)
     for row in provenance(tmp_path / "out"):
         without, made = (decode_rgb((tmp_path / name / row["image"]).read_bytes()) for name in ("plain", "out"))
-        grainy = add_grain(without, grain, 1.0, row["seed"])
-        assert not np.array_equal(made, grainy)
-        assert np.array_equal(made, add_particles(grainy, falling, 1.0, row["seed"]))
+        snowing = add_particles(without, falling, 1.0, row["seed"])
+        assert not np.array_equal(snowing, without)
+        assert np.array_equal(made, add_grain(snowing, grain, 1.0, row["seed"]))
 
 
 def test_weather_is_haze_cover_blur_and_grain_together(run: Any, tmp_path: Path) -> None:
