@@ -120,13 +120,12 @@ def _bases() -> dict[str, Arm]:
 _BASES = _bases()
 
 ALONE = ("source", *AUGMENTATIONS, "issa-x1", "issa", "issa-strong", "reinhard")
-RELIT_ARMS = ("issa-relit", "issa-relit+cover", "reinhard-relit")
+RELIT_ARMS = ("issa-relit", "issa-relit+all-weather", "reinhard-relit")
 COMPLEMENTARY = ("issa-strong+colour-jitter", "issa-relit+colour-jitter")
 OF_EXEMPLARS = (
-    *("essa:*", "essa:*+grain", "essa:*+grain+haze", "essa:*+grain+haze+cover", "essa:*+grain+haze+cover+weather"),
-    *("essa:*+grain+blur+cover", "essa:*+grain+blur+cover+uneven"),
+    *("essa:*", "essa:*+grain", "essa:*+grain+haze", "essa:*+all-weather", "essa:*+all-weather+colour-jitter"),
     *(f"{method}:*" for method in METHODS),
-    *(f"{method}:*+grain+haze+cover" for method in METHODS),
+    *(f"{method}:*+all-weather" for method in METHODS),
 )
 
 
