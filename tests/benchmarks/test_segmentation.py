@@ -143,7 +143,7 @@ def test_every_arm_says_what_it_is_trained_on() -> None:
     assert len({arm.describe for arm in arms.values()}) == len(arms)
     assert all(arm.name == name for name, arm in arms.items())
     assert arms["issa"].mix == "stylization-source-x4"
-    assert arms["essa:dusk+grain+blur+cover+uneven"].mix == "stylization-dusk-x4-g1-b1-c1-u0.15"
+    assert arms["essa:dusk+all-weather"].mix == "stylization-dusk-x4-g1-h1-b1-c1"
 
 
 def test_the_name_of_an_arm_says_what_it_is() -> None:
