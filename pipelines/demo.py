@@ -195,7 +195,7 @@ class _Demo:
         """Write every street by day in the style of another one, and in that of some exemplars in weather."""
         with self._stage("mix"):
             self._mix(INTRA)
-            return self._mix(STYLIZED, styles=self.storage.locate(STYLES), per_image=COPIES, haze=1.0, grain=1.0)
+            return self._mix(STYLIZED, styles=self.storage.locate(STYLES), per_image=COPIES, weather=1.0)
 
     def _mix(self, out: str, **how: Any) -> Summary:
         return mix(

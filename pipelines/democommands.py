@@ -58,7 +58,7 @@ class Commands:
 
     def by_stage(self) -> Mapping[str, list[str]]:
         """Return the commands of every stage that has any."""
-        extra = f"--styles {STYLES} --per-image {COPIES} --haze 1 --grain 1"
+        extra = f"--styles {STYLES} --per-image {COPIES} --weather 1"
         return {
             "render": self.cast.commands(self.height, self.width),
             "doctor": [f"stylize doctor {DAY}"],

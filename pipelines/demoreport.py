@@ -208,10 +208,10 @@ def _method(story: Story) -> Html:
             "). From 3 to 4 only the style changes, and what the small model gets wrong is wrong in both. So the "
             "change is fitted by a smooth colour map that keeps to edges, and applied to the content at its full size: "
             f"{content.shape[0]} x {content.shape[1]} here, any size on your own frames. What no change of "
-            "colour brings is carried over apart: haze that thickens with distance, and grain, such as streaks.",
+            "colour brings is carried over apart: haze that thickens with distance, clouds, blur, noise, and what falls.",
         ),
         typed(*story.commands.of("invert")),
-        lead="No pixel of the exemplar gets into the result, and none of the content moves.",
+        lead="Nothing of the exemplar's scene gets into the result, and nothing of the content moves.",
         name="how",
     )
 
@@ -253,7 +253,7 @@ def _own() -> Html:
             "stylize invert ~/data/frames frames-cache",
             "stylize invert ~/photos/night night-cache",
             "# a labelled dataset with the same folders and file names, in the style of the exemplars",
-            "stylize mix frames-cache frames-at-night --styles night-cache --per-image 4 --haze 1 --grain 1",
+            "stylize mix frames-cache frames-at-night --styles night-cache --per-image 4 --weather 1",
             "stylize verify frames-at-night",
             "stylize report frames-at-night",
         ),
