@@ -207,8 +207,8 @@ def _method(story: Story) -> Html:
             code("stylize mix"),
             "). From 3 to 4 only the style changes, and what the small model gets wrong is wrong in both. So the "
             "change is fitted by a smooth colour map that keeps to edges, and applied to the content at its full size: "
-            f"{content.shape[0]} x {content.shape[1]} here, any size on your own frames. What no change of "
-            "colour brings is carried over apart: haze that thickens with distance, clouds, blur, noise, and what falls.",
+            f"{content.shape[0]} x {content.shape[1]} here, any size on your own frames. What no change of colour "
+            "brings is carried over apart: haze that thickens with distance, clouds, blur, noise, and what falls.",
         ),
         typed(*story.commands.of("invert")),
         lead="Nothing of the exemplar's scene gets into the result, and nothing of the content moves.",

@@ -9,7 +9,7 @@ from pipelines.events import Event, Note, ignore
 from pipelines.fingerprint import require
 from pipelines.mixextras import SHEET
 from pipelines.mixinputs import Place, open_inputs
-from pipelines.mixoptions import BATCH_SIZE, LATER, TAKEN, WHAT, MixOptions, shares
+from pipelines.mixoptions import BATCH_SIZE, LATER, TAKEN, WHAT, MixOptions, taken
 from pipelines.mixrun import make
 from pipelines.session import Session
 from pipelines.summary import Summary
@@ -120,7 +120,7 @@ def mix(
         method=method,
         strength=parse_strength(strength),
         layers=layers,
-        **shares(weather, haze=haze, cover=cover, blur=blur, grain=grain),
+        **taken(weather, haze=haze, cover=cover, blur=blur, grain=grain),
         uneven=uneven,
         min_content_score=min_content_score,
         size=size,

@@ -171,7 +171,7 @@ class Mixer(MixWorker):
             codes = [self._styles.codes(row["exemplar"], row["exemplar_unit"]) for row in rows]
             labels = read_labels(self.spec.dataset, rows[0])
             source = None if self.spec.resized else read_source(self.spec.dataset, cached)
-        self._read_weather(rows, info.height if self.spec.resized else cached.height, watch)
+        self.weather.read(rows, info.height if self.spec.resized else cached.height, watch)
         with watch("decode"):
             size = (info.height, info.width) if self.spec.resized else None
             labels = {path: fitting(path, data, cached, size) for path, data in labels.items()}
@@ -185,19 +185,6 @@ class Mixer(MixWorker):
             source=source,
             labels=labels,
         )
-
-    def _read_weather(self, rows: Sequence[Row], height: int, watch: Stopwatch) -> None:
-        """Find out before anything is written whether the exemplars can be read; what is measured of them stays."""
-        for row in rows:
-            if self.spec.cover:
-                self._exemplars.cover(row["exemplar_source"], row["exemplar_sha256"], watch)
-            if self.spec.haze:
-                self._exemplars.haze(row["exemplar_source"], row["exemplar_sha256"], watch)
-            if self.spec.blur:
-                self._exemplars.blur(row["exemplar_source"], row["exemplar_sha256"], height, watch)
-            if self.spec.grain:
-                self._exemplars.grain(row["exemplar_source"], row["exemplar_sha256"], height, watch)
-                self._exemplars.particles(row["exemplar_source"], row["exemplar_sha256"], watch)
 
     def _synthesise(self, batch: Sequence[Content | Failure | None], watch: Stopwatch) -> list[Synthesis | Failure]:
         """Return the contents of a batch with their syntheses, after what failed."""
@@ -243,7 +230,7 @@ class Mixer(MixWorker):
         with watch("score"):
             base_HWC = images.from_model(item.base_CHW.numpy()) if source_HWC is None else source_HWC
             unmoved = reference(base_HWC, self.spec.least_score)
-        scene = self.scene(base_HWC, watch)
+        scene = self.weather.scene(base_HWC, watch)
         copies = [Copy(row, self._styles, self.spec.least_score) for row in content.rows]
         making = Making(
             content=content, place=item.place, base_CHW=item.base_CHW, unmoved=unmoved, scene=scene, copies=copies
@@ -298,10 +285,10 @@ class Mixer(MixWorker):
                 content_HWC = source_HWC
                 picture_HWC = recolour(source_HWC, making.base_CHW, styled_CHW)
             shift = float((styled_CHW - making.base_CHW).abs().mean()) * 127.5
-        picture_HWC = self.weathered(picture_HWC, making.scene, copy, watch)
+        picture_HWC = self.weather.add(picture_HWC, making.scene, copy, watch)
         with watch("score"):
             score = making.unmoved.score(picture_HWC) if making.unmoved else None
-        picture_HWC = self.uneven(picture_HWC, content_HWC, copy, watch)
+        picture_HWC = self.weather.uneven(picture_HWC, content_HWC, copy, watch)
         copy.offer(Draw(exemplar=copy.upcoming, picture_HWC=picture_HWC, shift=shift, score=score))
         if copy.settled:
             how = {"method": STYLIZATION, "layers": self.spec.layers, "weights": self._bundle.sha256}

@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.mixguard import RESERVE
 from pipelines.mixplan import MixPlan
 from pipelines.mixshards import FORMATS, TREE, Packing, packing_of
+from pipelines.mixweather import Shares
 from stylize.cache import Entry
 from stylize.errors import ConfigurationError
 from stylize.methods import METHODS, STYLIZATION
@@ -79,6 +80,11 @@ class MixOptions:
         return self.size == "model"
 
     @property
+    def shares(self) -> Shares:
+        """What is done to the copies after their colours, and how much of it."""
+        return Shares(**{name: getattr(self, name) for name in WEATHER})
+
+    @property
     def plan(self) -> MixPlan:
         """The plan of every pair."""
         return MixPlan(
@@ -145,7 +151,7 @@ class MixOptions:
             raise ConfigurationError(f"method {self.method!r} is unknown: choose one of {', '.join(METHODS)}")
 
 
-def shares(weather: float, **given: float | None) -> dict[str, float]:
+def taken(weather: float, **given: float | None) -> dict[str, float]:
     """Return how much of each of `TAKEN` copies take on: `weather`, but for what is given.
 
     Raises ConfigurationError when `weather` is out of its range.

@@ -92,11 +92,7 @@ def _spec(
         run=fingerprint.digest,
         io_threads=session.io_threads,
         least_score=options.min_content_score,
-        uneven=options.uneven,
-        cover=options.cover,
-        haze=options.haze,
-        blur=options.blur,
-        grain=options.grain,
+        weather=options.shares,
         packing=packing,
     )
     if inputs.model is None:

@@ -6,8 +6,7 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -17,22 +16,15 @@ from pipelines.exemplarpictures import ExemplarPictures
 from pipelines.flow import Stopwatch, make_crew
 from pipelines.mixfiles import Original
 from pipelines.mixguard import Copy, tally, without_most_pictures
-from pipelines.mixoptions import WEATHER
 from pipelines.mixplan import PLAN
 from pipelines.mixshards import IMAGE, Packing, Part, unpacked
+from pipelines.mixweather import Shares, Weather
 from pipelines.provenance import Row
 from pipelines.units import Failure, Outcome, Unit
 from pipelines.worklist import WorkList
-from stylize.blur import add_blur
-from stylize.cover import Scene, add_cover, scene_of
 from stylize.datasets.labels import label_kind
 from stylize.export import encode_picture
-from stylize.grain import add_grain
-from stylize.haze import add_haze
-from stylize.images import Pixels
-from stylize.particles import add_particles
 from stylize.storage import Storage
-from stylize.uneven import make_uneven
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +32,7 @@ class MixWorkSpec:
     """What the spec of every such worker holds. `styles` is None when the exemplars come from the cache itself.
 
     `exemplars` is the dataset that they are files of. Draws with a content score below `least_score` are refused; 0 is
-    no guard. `haze`, `cover`, `blur` and `grain` are how much of an exemplar's its copies take on, `uneven` is how much
-    the style varies over a copy. `packing` is None when the output is a tree.
+    no guard. `packing` is None when the output is a tree.
     """
 
     out: Storage
@@ -52,11 +43,7 @@ class MixWorkSpec:
     run: str
     io_threads: int | None
     least_score: float
-    grain: float
-    haze: float
-    cover: float
-    blur: float
-    uneven: float
+    weather: Shares
     packing: Packing | None
 
     def ids(self, unit: Unit) -> Sequence[str]:
@@ -95,7 +82,8 @@ class MixWorker(ABC):
         self._common = spec
         self._work = WorkList(spec.out.read(PLAN))
         self._crew = make_crew(spec.io_threads)
-        self._exemplars = ExemplarPictures(spec.exemplars)
+        self.exemplars = ExemplarPictures(spec.exemplars)
+        self.weather = Weather(spec.weather, self.exemplars)
 
     @abstractmethod
     def pictures(
@@ -161,46 +149,6 @@ class MixWorker(ABC):
             for content, copies in by_content(rows, "content")
         }
 
-    def scene(self, content_HWC: Pixels, watch: Stopwatch) -> Scene | None:
-        """Return where the sky and the ground of a content are, when they are to be covered."""
-        if not self._common.cover:
-            return None
-        with watch("cover"):
-            return scene_of(content_HWC)
-
-    def weathered(self, picture_HWC: Pixels, scene: Scene | None, copy: Copy, watch: Stopwatch) -> Pixels:
-        """Return a draw with haze, cover, blur and grain of its exemplar, as far as the style is moved; at most all.
-
-        Cover follows haze, which is part of the colours that it compares; what falls goes with grain, which makes up
-        for what the exemplar has more of it. `scene` is the content's, of the method of that name.
-        """
-        moved = min(1.0, copy.row["strength"])
-        exemplar = copy.upcoming
-        if self._common.haze * moved:
-            haze = self._exemplars.haze(exemplar.source, exemplar.sha256, watch)
-            with watch("haze"):
-                picture_HWC = add_haze(picture_HWC, haze, self._common.haze * moved)
-        if scene and self._common.cover * moved:
-            cover = self._exemplars.cover(exemplar.source, exemplar.sha256, watch)
-            with watch("cover"):
-                picture_HWC = add_cover(picture_HWC, scene, cover, self._common.cover * moved, copy.row["seed"])
-        if self._common.blur * moved:
-            blur = self._exemplars.blur(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
-            with watch("blur"):
-                picture_HWC = add_blur(picture_HWC, blur, self._common.blur * moved)
-        if self._common.grain * moved:
-            falling = self._exemplars.particles(exemplar.source, exemplar.sha256, watch)
-            grain = self._exemplars.grain(exemplar.source, exemplar.sha256, picture_HWC.shape[0], watch)
-            with watch("grain"):
-                picture_HWC = add_particles(picture_HWC, falling, self._common.grain * moved, copy.row["seed"])
-                picture_HWC = add_grain(picture_HWC, grain, self._common.grain * moved, copy.row["seed"])
-        return picture_HWC
-
-    def uneven(self, picture_HWC: Pixels, content_HWC: Pixels, copy: Copy, watch: Stopwatch) -> Pixels:
-        """Return a draw that is changed more here and less there: the last step, which no guard takes for a failure."""
-        with watch("uneven") if self._common.uneven else nullcontext():
-            return make_uneven(picture_HWC, content_HWC, self._common.uneven, copy.row["seed"])
-
     def write_copy(
         self, copy: Copy, original: Original, labels: Mapping[str, bytes], how: Row, watch: Stopwatch
     ) -> WrittenCopy:
@@ -210,7 +158,7 @@ class MixWorker(ABC):
             data = encode_picture(draw.picture_HWC, row["image"])
         height, width, _ = draw.picture_HWC.shape
         copy.release()
-        asked = {name: getattr(self._common, name) for name in WEATHER}
+        asked = asdict(self._common.weather)
         made = {"height": height, "width": width, "shift": draw.shift, **asked, **copy.verdict()}
         files: list[FileRecord] = []
         parts: list[Part] = []

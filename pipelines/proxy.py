@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.events import Event, StageStarted, ignore
 from pipelines.mixinputs import Place, open_inputs
-from pipelines.mixoptions import BATCH_SIZE, MixOptions, shares
+from pipelines.mixoptions import BATCH_SIZE, MixOptions, taken
 from pipelines.mixrun import make
 from pipelines.mixshards import TREE
 from pipelines.proxyrecord import PROXY, earlier_targets, new_record, target_record
@@ -105,7 +105,7 @@ def proxy_build(
         method=method,
         strength=parse_strength(strength),
         layers=layers,
-        **shares(weather, haze=haze, cover=cover, blur=blur, grain=grain),
+        **taken(weather, haze=haze, cover=cover, blur=blur, grain=grain),
         uneven=uneven,
         min_content_score=min_content_score,
         size=size,

@@ -86,7 +86,7 @@ class Transferer(MixWorker):
             labels = {path: fitting(path, label, noted) for path, label in labels.items()}
         with watch("score"):
             unmoved = reference(content_HWC, self.spec.least_score)
-        scene = self.scene(content_HWC, watch)
+        scene = self.weather.scene(content_HWC, watch)
         return together([self._copy(row, noted, content_HWC, unmoved, scene, labels, watch) for row in rows])
 
     def _copy(
@@ -102,15 +102,15 @@ class Transferer(MixWorker):
         copy = Copy(row, self._styles, self.spec.least_score)
         while not copy.settled:
             exemplar = copy.upcoming
-            exemplar_HWC = self._exemplars.read(exemplar.source, exemplar.sha256, watch)
+            exemplar_HWC = self.exemplars.read(exemplar.source, exemplar.sha256, watch)
             with watch("transfer"):
                 picture_HWC = blend(content_HWC, self._method(content_HWC, exemplar_HWC), row["strength"])
-            picture_HWC = self.weathered(picture_HWC, scene, copy, watch)
+            picture_HWC = self.weather.add(picture_HWC, scene, copy, watch)
             with watch("transfer"):
                 shift = float(np.abs(picture_HWC.astype(np.int16) - content_HWC).mean())
             with watch("score"):
                 score = unmoved.score(picture_HWC) if unmoved else None
-            picture_HWC = self.uneven(picture_HWC, content_HWC, copy, watch)
+            picture_HWC = self.weather.uneven(picture_HWC, content_HWC, copy, watch)
             copy.offer(Draw(exemplar=exemplar, picture_HWC=picture_HWC, shift=shift, score=score))
         how = {"method": self.spec.method, "layers": None, "weights": self._weights}
         return self.write_copy(copy, noted, labels, how, watch)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.mix import mix
-from pipelines.mixoptions import TAKEN, MixOptions, shares
+from pipelines.mixoptions import TAKEN, MixOptions, taken
 from stylize.errors import ConfigurationError
 from stylize.strength import parse_strength
 
@@ -20,7 +20,7 @@ NAMES = {field.name for field in fields(MixOptions)}
 def options(**given: Any) -> MixOptions:
     """The options of `mix` with its defaults."""
     defaults = {name: p.default for name, p in inspect.signature(mix).parameters.items() if name in NAMES}
-    chosen = defaults | shares(0.0, **dict.fromkeys(TAKEN)) | given
+    chosen = defaults | taken(0.0, **dict.fromkeys(TAKEN)) | given
     return MixOptions(**chosen | {"strength": parse_strength(chosen["strength"])})
 
 
@@ -53,14 +53,14 @@ def test_what_does_not_fit_is_refused_by_name(given: dict[str, Any], message: st
 
 
 def test_each_part_of_the_weather_is_as_much_as_all_or_what_it_was_given() -> None:
-    assert shares(0.5, haze=None, cover=0.0, blur=None, grain=1.0) == {
+    assert taken(0.5, haze=None, cover=0.0, blur=None, grain=1.0) == {
         "haze": 0.5,
         "cover": 0.0,
         "blur": 0.5,
         "grain": 1.0,
     }
     with pytest.raises(ConfigurationError, match=r"the weather is between 0 .* not 1.5"):
-        shares(1.5, **dict.fromkeys(TAKEN, 1.0))
+        taken(1.5, **dict.fromkeys(TAKEN, 1.0))
 
 
 def test_run_json_holds_one_spelling_of_equal_options() -> None:
