@@ -99,7 +99,7 @@ def test_a_run_on_ray_ends_in_the_bytes_of_a_local_one(tmp_path: Path, tiny_mode
         options: dict[str, Any] = {"engine": engine, "workers": 2, "device": "cpu", "batch_size": 3}
         cache, out = tmp_path / engine / "cache", tmp_path / engine / "out"
         assert invert(dataset, cache, model=tiny_model, unit_size=3, **options).rows == 10
-        assert mix(cache, out, per_image=2, **options).rows == 20
+        assert mix(cache, out, per_image=2, weather=1.0, uneven=0.2, **options).rows == 20
         made[engine] = {name: data for name, data in tree(tmp_path / engine).items() if "/commits/" not in name}
     assert len(made["ray"]) > 40
     differing = [name for name in made["local"].keys() | made["ray"].keys() if differ(made, name)]
