@@ -132,7 +132,7 @@ def resume(run: Mapping[str, Any], cache: str, **options: Any) -> Summary:
 def usage(cache: str, storage_options: Mapping[str, Any] | None = None) -> str:
     """Return the command that a finished cache is for: pictures without labels serve as exemplars of others."""
     labelled = load(Storage(cache, storage_options))["configuration"]["labelled_splits"]
-    return f"stylize mix {cache} OUT" if labelled else f"stylize mix CACHE OUT --styles {cache}"
+    return f"stylize mix {cache} OUT" if labelled else f"stylize mix CACHE OUT --styles {cache} --weather 1"
 
 
 def describe(summary: Summary) -> list[str]:

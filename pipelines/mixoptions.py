@@ -161,5 +161,14 @@ def taken(weather: float, **given: float | None) -> dict[str, float]:
     return {name: weather if (share := given[name]) is None else share for name in TAKEN}
 
 
+def added(recorded: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Return what was done after the colours, by name, as a run or a copy recorded it: what is equal as `weather`."""
+    found = {name: float(share) for name in WEATHER if (share := recorded.get(name))}
+    taken_on = {found.get(name) for name in TAKEN}
+    if len(taken_on) == 1 and (share := taken_on.pop()):
+        found = {"weather": share, **{name: found[name] for name in found if name not in TAKEN}}
+    return list(found.items())
+
+
 # What `run.json` holds under the option's own name as it was given. The layers are there by number.
 WHAT = tuple(f.name for f in fields(MixOptions) if f.name not in ("layers", "batch_size", "precision", *LATER))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines import reportexemplars, reportguard, reportmoves
 from pipelines import reportparts as parts
-from pipelines.mixoptions import WEATHER
+from pipelines.mixoptions import added
 from pipelines.reportmoves import percent
 from pipelines.reportpictures import Look, Pictures, look, way_gone
 from pipelines.survey import Survey, distribution
@@ -55,10 +55,10 @@ def lead(run: Mapping[str, Any]) -> str:
     layers = "" if configuration.get("layers") is None else f", in layers {sources.get('layers')} only"
     size = "at the size of the model" if configuration.get("size") == "model" else "at source size"
     strength = show_strength(parse_strength(configuration.get("strength", 1.0)))
-    added = "".join(f", {name} {configuration[name]:g}" for name in WEATHER if configuration.get(name))
+    weather = "".join(f", {name} {share:g}" for name, share in added(configuration))
     return (
         f"Pictures of {sources.get('dataset')}, {styles}; method {_method(run)}, "
-        f"strength {strength}{layers}{added}, seed {configuration.get('seed', 0)}, {size}."
+        f"strength {strength}{layers}{weather}, seed {configuration.get('seed', 0)}, {size}."
     )
 
 
@@ -93,7 +93,7 @@ def _copies(seen: Look) -> Html:
         reportmoves.cards(shown) if shown else None,
         missing(seen.trouble),
         lead="Taken evenly from the whole run, each condition in turn. Move the line in a picture to go from content "
-        "to result. Nothing may move from one to the other but light and colour: the label is the content's.",
+        "to result. Light and colour may change and rain may fall, but nothing may move: the label is the content's.",
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines import reportparts as parts
-from pipelines.mixoptions import WEATHER
+from pipelines.mixoptions import added
 from pipelines.reportpictures import Seen, way_gone
 from stylize.charts import dumbbells
 from stylize.markup import Child, Html
@@ -99,7 +99,7 @@ def facts(one: Seen) -> list[tuple[str, Child]]:
         found.insert(0, ("of the way in colour", percent(way_gone([one])[2])))
     if row["strength"] != 1:
         found.append(("strength", f"{row['strength']:.2g}"))
-    found += [(name, f"{row[name]:.2g}") for name in WEATHER if row.get(name)]
+    found += [(name, f"{share:.2g}") for name, share in added(row)]
     if row.get("flagged"):
         found.append(("guard", "flagged: no draw passed"))
     elif row.get("redrawn"):

@@ -58,7 +58,7 @@ def test_a_cache_without_labels_is_for_exemplars(
 ) -> None:
     cache = str(tmp_path / "dusk")
     assert run(["invert", str(pictures(tmp_path / "data", 2) / "train"), cache, "--model", tiny_model]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"next: stylize mix CACHE OUT --styles {cache}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"next: stylize mix CACHE OUT --styles {cache} --weather 1"
 
 
 def test_a_bad_picture_is_a_line_and_exit_code_3(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.mix import mix
-from pipelines.mixoptions import TAKEN, MixOptions, taken
+from pipelines.mixoptions import TAKEN, MixOptions, added, taken
 from stylize.errors import ConfigurationError
 from stylize.strength import parse_strength
 
@@ -61,6 +61,12 @@ def test_each_part_of_the_weather_is_as_much_as_all_or_what_it_was_given() -> No
     }
     with pytest.raises(ConfigurationError, match=r"the weather is between 0 .* not 1.5"):
         taken(1.5, **dict.fromkeys(TAKEN, 1.0))
+
+
+def test_a_report_says_in_short_what_was_done_after_the_colours() -> None:
+    assert added({"haze": 1.0, "grain": 0.5, "blur": 0.0}) == [("haze", 1.0), ("grain", 0.5)]
+    assert added({**dict.fromkeys(TAKEN, 0.5), "uneven": 0.1}) == [("weather", 0.5), ("uneven", 0.1)]
+    assert added(dict.fromkeys(TAKEN, 0.0)) == added({}) == []
 
 
 def test_run_json_holds_one_spelling_of_equal_options() -> None:
