@@ -3,22 +3,16 @@
 Air takes contrast from what is seen through it, the more the farther it is (Koschmieder 1924): a picture is
 `scene * t + airlight * (1 - t)` with `t = exp(-density * depth)`. Depth is not known, but a camera that looks along a
 street stands in a corridor (see `stylize.corridor`). In that geometry the contrast of the exemplar at each distance
-against that of the picture gives the density. Where the exemplar is as clear far away as nearby nothing changes,
-whether it is dark or bright; what stands close by in the middle of the picture, such as a car in front, is hazed as if
-it were far.
-
-A style is one for the whole picture and veils what is near as much as what is far: in a copy after falling snow a car
-close by is as pale as the end of the street. Where haze comes, that veil is lifted first, as far as the exemplar has
-more contrast nearby.
+against that of the picture gives one number, the density. Where the exemplar is as clear far away as nearby nothing
+changes, whether it is dark or bright; what stands close by in the middle of the picture, such as a car in front, is
+hazed as if it were far.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from stylize.corridor import LUMA, Floats, depth, small
 from stylize.images import Pixels
@@ -26,8 +20,6 @@ from stylize.images import Pixels
 EDGES = np.array([3, 6, 10, 16, 25, 40, 65, 120], np.float32)  # of the distances that are told apart, metres
 QUANTILE = 0.9  # of the gradients at a distance: its contrast, however much of it is blank
 LEAST = 20  # so few pixels say nothing about a distance
-LIFT = math.log(1.6)  # what is near gets at most this many times its contrast
-APART = 4  # fewer known distances do not tell a veil from haze
 ZERO = 0.5  # grey levels per pixel that are added to all contrasts: what 8 bits leave of none
 AIR = 65.0  # beyond so many metres the median colour is that of the air
 _MIDDLES = np.sqrt(EDGES[:-1] * EDGES[1:])
@@ -50,15 +42,15 @@ def haze_of(picture_HWC: Pixels) -> Haze:
 
 def density_of(picture_HWC: Pixels, exemplar: Haze) -> float:
     """Return how much denser the exemplar's air is than the picture's, per metre; 0 where it is as clear or clearer."""
-    return _fit(_contrast(small(picture_HWC)), exemplar.contrast_Z)[1]
+    return _density(_contrast(small(picture_HWC)), exemplar.contrast_Z)
 
 
 def add_haze(picture_HWC: Pixels, exemplar: Haze, amount: float) -> Pixels:
     """Return the picture with as much haze as the exemplar has (`amount` 1), or less, down to none (0)."""
-    lift, density = _fit(_contrast(small(picture_HWC)), exemplar.contrast_Z) if amount else (0.0, 0.0)
+    density = amount * density_of(picture_HWC, exemplar) if amount else 0.0
     if density == 0:
         return picture_HWC
-    seen_HW1 = np.exp(amount * (lift - density * depth(*picture_HWC.shape[:2])))[..., None]
+    seen_HW1 = np.exp(-density * depth(*picture_HWC.shape[:2]))[..., None]
     hazed_HWC = exemplar.air_C + (picture_HWC - exemplar.air_C) * seen_HW1
     return np.asarray(np.clip(np.rint(hazed_HWC), 0, 255), np.uint8)
 
@@ -73,24 +65,11 @@ def _contrast(small_HWC: Floats) -> Floats:
     return np.array([np.quantile(one, QUANTILE) if len(one) > LEAST else np.nan for one in found], np.float32)
 
 
-def _fit(contrast_Z: Floats, exemplar_Z: Floats) -> tuple[float, float]:
-    """Fit `exp(lift - density * depth)` to the exemplar's share of the contrast, near and far with like weight.
-
-    The lift is from 0 to `LIFT` and comes with haze alone: a picture that is clear everywhere is not made clearer.
-    """
+def _density(contrast_Z: Floats, exemplar_Z: Floats) -> float:
+    """Fit `exp(-density * depth)` to the exemplar's share of the contrast, with near and far of like weight."""
     lost_Z = -np.log((exemplar_Z + ZERO) / (contrast_Z + ZERO))
     known_Z = np.isfinite(lost_Z)
     depth_Z, lost_Z = _MIDDLES[known_Z], lost_Z[known_Z]
     if not len(depth_Z):
-        return 0.0, 0.0
-    if len(depth_Z) >= APART:
-        density, offset = np.polyfit(depth_Z, lost_Z, 1, w=depth_Z**-0.25)
-        if density > 0 > offset:
-            lift = min(float(-offset), LIFT)
-            return lift, _slope(depth_Z, lost_Z + lift)
-    return 0.0, _slope(depth_Z, lost_Z)
-
-
-def _slope(depth_Z: npt.NDArray[np.floating], lost_Z: npt.NDArray[np.floating]) -> float:
-    """Return the density that explains a loss which begins with nothing at the camera."""
+        return 0.0
     return max(0.0, float((np.sqrt(depth_Z) * lost_Z).sum() / (depth_Z**1.5).sum()))
