@@ -129,12 +129,23 @@ OF_EXEMPLARS = (
 )
 
 
+MAIN = ("source", "colour-jitter", "issa", "issa-relit+all-weather")
+MAIN_OF_EXEMPLARS = ("reinhard:*", "fda:*", "essa:*", "fda:*+all-weather", "essa:*+all-weather")
+
+
 def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
     """Return the arms that are trained when none are named, by name, for the sets of exemplars there are."""
-    sets = list(exemplars)
-    names = [*ALONE, *RELIT_ARMS, *COMPLEMENTARY]
-    names += [name.replace("*", one) for one in sets for name in OF_EXEMPLARS]
-    return {name: arm_of(name, sets) for name in names}
+    return _arms((*ALONE, *RELIT_ARMS, *COMPLEMENTARY), OF_EXEMPLARS, list(exemplars))
+
+
+def main_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
+    """Return the few arms that tell most."""
+    return _arms(MAIN, MAIN_OF_EXEMPLARS, list(exemplars))
+
+
+def _arms(alone: Iterable[str], with_exemplars: Collection[str], exemplars: Collection[str]) -> Mapping[str, Arm]:
+    names = [*alone, *(name.replace("*", one) for one in exemplars for name in with_exemplars)]
+    return {name: arm_of(name, exemplars) for name in names}
 
 
 def path_of(work: Path, arm: Arm) -> Path:

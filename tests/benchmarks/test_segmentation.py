@@ -146,6 +146,12 @@ def test_every_arm_says_what_it_is_trained_on() -> None:
     assert arms["essa:dusk+all-weather"].mix == "stylization-dusk-x4-g1-h1-b1-c1"
 
 
+def test_the_main_arms_are_among_all() -> None:
+    from segmentation.arms import all_arms, main_arms
+
+    assert main_arms(["dusk", "weather"]).items() <= all_arms(["dusk", "weather"]).items()
+
+
 def test_the_name_of_an_arm_says_what_it_is() -> None:
     from segmentation.arms import arm_of
 
