@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 MEMORY = 128 << 20  # bytes of decoded exemplars that a worker keeps
 GRAINS = 4096  # spectra of 2 kB each
-PARTICLES = 256  # of at most 1.1 MB each, most of them empty
+PARTICLES = 64  # of at most 1.1 MB each, most of them empty
 NUMBERS = 65536  # hazes, blurs and covers, of a few dozen bytes each
 
 
