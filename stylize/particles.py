@@ -52,14 +52,15 @@ class Particles:
 def particles_of(picture_HWC: Pixels) -> Particles:
     """Measure what falls in a picture [H, W, 3]; density 0 where nothing does."""
     found = _find(picture_HWC)
-    rows = len(found.small_HWC)
-    density = found.density
-    stamps_NSS = _stamps(found) if density else np.zeros((0, STAMP, STAMP), np.float32)
+    density, colour_C, stamps_NSS = found.density, np.zeros(3, np.float32), _NO_STAMPS
+    if density:
+        colour_C = _colour(found)
+        stamps_NSS = _stamps(found, float(colour_C @ LUMA))
     return Particles(
-        rows=rows,
+        rows=len(found.small_HWC),
         density=density if len(stamps_NSS) else 0.0,
         stamps_NSS=stamps_NSS,
-        colour_C=_colour(found) if density else np.zeros(3, np.float32),
+        colour_C=colour_C,
     )
 
 
@@ -171,17 +172,16 @@ def _tile_of(box: tuple[slice, slice], tiles: tuple[int, ...]) -> int:
     return int(row * tiles[1] + column)
 
 
-def _stamps(found: _Found) -> Floats:
+def _stamps(found: _Found, brightest: float) -> Floats:
     """Return the opacities of the particles: of most of the small things, those that are thin and alike enough.
 
-    Of windows, signs and lines there are fewer, and they differ.
+    Of windows, signs and lines there are fewer, and they differ. `brightest` is the luma of what lets nothing through.
     """
     usual = np.median(found.count_T[found.dark_T])
     few_T = found.dark_T & (found.count_T <= usual)
     reach = STAMP // 2
     around_HW, behind_HW = (np.pad(values, reach, mode="edge") for values in (found.above_HW, found.behind_HW))
     numbers_HW = np.pad(found.numbers_HW, reach)
-    brightest = float(_colour(found) @ LUMA)
     stamps, thickness = [], []
     for number, (box, tile) in enumerate(zip(found.boxes_N2, found.in_tile_N, strict=True), 1):
         if not few_T[tile] or max(side.stop - side.start for side in box) > STAMP - 2:
@@ -193,12 +193,13 @@ def _stamps(found: _Found) -> Floats:
         thickness.append((numbers_HW[window] == number).sum() / math.hypot(*(side.stop - side.start for side in box)))
         stamps.append(np.clip(around_HW[window] / room_SS, 0, 1) * own_SS)
     if not stamps:
-        return np.zeros((0, STAMP, STAMP), np.float32)
+        return _NO_STAMPS
     stamps_NSS = np.asarray(stamps, np.float32)
     thickness_N = np.asarray(thickness)
     stamps_NSS = stamps_NSS[thickness_N < THICKER * np.median(thickness_N)]
     flat_NP = stamps_NSS.reshape(len(stamps_NSS), -1)
     alike_N = flat_NP @ flat_NP.mean(0) / np.maximum(np.linalg.norm(flat_NP, axis=1), 1e-6)
+    alike_N = alike_N.round(4)  # last bits differ between processors
     return np.asarray(stamps_NSS[alike_N >= np.quantile(alike_N, UNLIKE)][:MOST])
 
 
@@ -229,4 +230,5 @@ def _laid_out(particles: Particles, density: float, columns: int, seed: list[int
 
 
 _MEDIAN = 0.6745  # median of the absolute values of normal numbers of deviation 1
+_NO_STAMPS = np.zeros((0, STAMP, STAMP), np.float32)
 _STREAM = 29  # random numbers apart from those that others draw with the same seed
