@@ -57,6 +57,17 @@ def test_a_picture_with_more_contrast_everywhere_is_not_hazy() -> None:
     assert density_of((scene() * 0.5).astype(np.uint8), haze_of(scene(1))) == 0
 
 
+def test_what_is_dark_far_away_is_in_clear_air() -> None:
+    """Half of the contrast is gone at the end of the street, but the rest of it is as dark as it was."""
+    flat_HWC = scene(1).astype(float)
+    far_HW = depth() > 30
+    flat_HWC[far_HW] = 25 + (flat_HWC[far_HW] - 25) * 0.3
+    flat = flat_HWC.astype(np.uint8)
+    flat[(depth() > 65) & (np.indices((HEIGHT, WIDTH))[0] < 0.45 * HEIGHT)] = 200  # a bright sky over it
+    assert density_of(scene(), haze_of(flat)) < 0.004
+    assert density_of(scene(), haze_of(hazy(0.02))) > 0.015
+
+
 @pytest.mark.parametrize("shape", [(40, 30), (7, 200), (300, 4)])
 def test_odd_shapes_are_no_error(shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)
