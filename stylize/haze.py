@@ -32,7 +32,7 @@ _MIDDLES = np.sqrt(EDGES[:-1] * EDGES[1:])
 
 @dataclass(frozen=True, kw_only=True)
 class Haze:
-    """What is measured of an exemplar: contrast at each distance (NaN: not seen), colour of air, and its most density."""
+    """What is measured of an exemplar: contrast by distance (NaN: not seen), colour of its air, and most density."""
 
     contrast_Z: Floats
     air_C: Floats
