@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -243,6 +243,14 @@ def _world(options: argparse.Namespace) -> World:
     return replace(world, height=options.height or world.height, model=options.model or world.model)
 
 
+def _named(names: Iterable[str], exemplars: Collection[str]) -> dict[str, Arm]:
+    """Return the arms of these names, of which `MAIN` stands for several; raises ValueError for one there is not."""
+    arms: dict[str, Arm] = {}
+    for name in names:
+        arms |= main_arms(exemplars) if name == MAIN else {name: arm_of(name, exemplars)}
+    return arms
+
+
 def main() -> None:
     """Parse, prepare, train, measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -273,11 +281,9 @@ def main() -> None:
         print("\n".join(f"{arm.name:40} {arm.describe}" for arm in arms.values()))
         print(f"and any of them with + and one or more of {', '.join(ADDED)}")
         return
-    if options.arms == MAIN:
-        arms = main_arms(world.exemplars)
-    elif options.arms:
+    if options.arms:
         try:
-            arms = {name: arm_of(name, world.exemplars) for name in options.arms.split(",")}
+            arms = _named(options.arms.split(","), world.exemplars)
         except ValueError as error:
             parser.error(f"--arms: {error}")
     chosen = list(arms.values())
