@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from segmentation import worlds
 from segmentation.arms import ADDED, METHODS, RELIT, Arm, all_arms, arm_of, main_arms, path_of
 from segmentation.frames import Frames, classes_of, load_frames, load_target
@@ -54,11 +55,12 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
     if not arms:
         return
     caches = {None: work / "caches" / "source"}
-    stylize.invert(world.source, caches[None], model=world.model, split=world.train)
-    for name in {arm.exemplars for arm in arms if arm.exemplars}:
-        caches[name] = work / "caches" / name
-        pictures = _relit(world, work) if name == RELIT else world.exemplars[name]
-        stylize.invert(pictures, caches[name], model=world.model, layout="folder")
+    with _alone(work):
+        stylize.invert(world.source, caches[None], model=world.model, split=world.train)
+        for name in {arm.exemplars for arm in arms if arm.exemplars}:
+            caches[name] = work / "caches" / name
+            pictures = _relit(world, work) if name == RELIT else world.exemplars[name]
+            stylize.invert(pictures, caches[name], model=world.model, layout="folder")
     for arm in arms:
         print(f"{arm.name}: {arm.mix}", flush=True)
         stylize.mix(
@@ -72,6 +74,12 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
         )
 
 
+def _alone(work: Path) -> FileLock:
+    """Let one call at a time make what all that share WORK have in common; the others wait, and find it made."""
+    work.mkdir(parents=True, exist_ok=True)
+    return FileLock(work / "lock")
+
+
 def _relit(world: World, work: Path) -> Path:
     """Return the pictures of the source in random light and weather."""
     return Path(stylize.relight(world.source, work / RELIT, split=world.train).url)
@@ -80,12 +88,12 @@ def _relit(world: World, work: Path) -> Path:
 def proxies(world: World, target: str, work: Path) -> dict[str, Path]:
     """Build stand-ins for a target that has no labels: the validation pictures after its exemplars, by every method."""
     val, styles = work / "caches" / world.val, work / "caches" / target
-    stylize.invert(world.source, val, model=world.model, split=world.val)
-    stylize.invert(world.exemplars[target], styles, model=world.model, layout="folder")
-    built = {}
-    for method in JUDGES:
-        stylize.proxy_build(val, work / "proxies" / method, styles={target: styles}, method=method, blur=1.0)
-        built[f"{target}{BY}{method}"] = work / "proxies" / method / target
+    built = {f"{target}{BY}{method}": work / "proxies" / method / target for method in JUDGES}
+    with _alone(work):
+        stylize.invert(world.source, val, model=world.model, split=world.val)
+        stylize.invert(world.exemplars[target], styles, model=world.model, layout="folder")
+        for method, path in zip(JUDGES, built.values(), strict=True):
+            stylize.proxy_build(val, path.parent, styles={target: styles}, method=method)
     return built
 
 
@@ -275,7 +283,8 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="say which arms there are, and stop")
     parser.add_argument("--json", type=Path, help="write the figures here, and the tables beside them as .md")
     options = parser.parse_args()
-    world = _world(options)
+    with _alone(options.work):
+        world = _world(options)
     arms = all_arms(world.exemplars)
     if options.list:
         print("\n".join(f"{arm.name:40} {arm.describe}" for arm in arms.values()))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,15 @@ def test_drives_share_no_frame_between_training_exemplars_and_tests(tmp_path: Pa
     assert not (world.exemplars["drive"].parent / "driveannot").exists()
     back = drives(tmp_path / "work", tmp_path, OVEREXPOSED, NORMAL)
     assert [len(found(back.source / split)) for split in ("train", "val")] == [28, 7]
+
+
+def test_calls_that_share_a_folder_wait_for_one_another(dataset: Path, tiny_model: str) -> None:
+    from domain_generalization import prepare
+    from segmentation.arms import arm_of, path_of
+    from segmentation.worlds import World
+
+    world = World(source=dataset, train="train", val="val", model=tiny_model, exemplars={}, height=48)
+    work, arms = dataset / "work", [arm_of("issa", {}), arm_of("reinhard", {})]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda arm: prepare(world, [arm], work), arms))
+    assert all((path_of(work, arm) / "manifest.json").exists() for arm in arms)
