@@ -156,14 +156,15 @@ def _tell(line: str) -> None:
 def table(
     world: World, arms: Iterable[Arm], seeds: Sequence[int], recipe: Recipe, work: Path, tests: Iterable[str]
 ) -> dict[str, Any]:
-    """Return the figures of all arms measured with all seeds: mean IoU in percent, by test and by class, per seed."""
+    """Return the figures of all arms with those seeds that are measured: mean IoU in percent per seed, IoU by class."""
     names = classes_of(world.source).classes
     found = []
     for arm in arms:
-        folders = [folder_of(work, arm, seed) for seed in seeds]
-        runs = [{n: np.load(folder / f"{n}.npy") for n in tests} for folder in folders if _measured(folder, tests)]
-        if len(runs) < len(seeds):
+        folders = {seed: folder_of(work, arm, seed) for seed in seeds}
+        measured = [seed for seed in seeds if _measured(folders[seed], tests)]
+        if not measured:
             continue
+        runs = [{name: np.load(folders[seed] / f"{name}.npy") for name in tests} for seed in measured]
         totals = [{name: counts.sum(0) for name, counts in run.items()} for run in runs]
         scores = {name: [round(100 * float(mean_iou(run[name])), 2) for run in totals] for name in totals[0]}
         unseen = [name for name in scores if name != "val" and BY not in name]
@@ -172,7 +173,7 @@ def table(
                 round(float(np.mean(each)), 2) for each in zip(*(scores[n] for n in unseen), strict=True)
             ]
         classes = {name: _by_class(names, [run[name] for run in totals]) for name in tests}
-        found.append({"arm": arm.name, "trained on": arm.describe, "mIoU": scores, "IoU": classes})
+        found.append({"arm": arm.name, "trained on": arm.describe, "seeds": measured, "mIoU": scores, "IoU": classes})
     return {"source": str(world.source.name), "recipe": asdict(recipe), "arms": found}
 
 
@@ -194,7 +195,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
     lines = [f"| arm | trained on | seeds | {' | '.join(tests)} |", "|---|---|---|" + "---|" * len(tests)]
     for arm in arms:
         cells = [_spread(arm["mIoU"][name]) for name in tests]
-        lines.append(f"| {arm['arm']} | {arm['trained on']} | {len(arm['mIoU']['val'])} | {' | '.join(cells)} |")
+        lines.append(f"| {arm['arm']} | {arm['trained on']} | {_listed(arm['seeds'])} | {' | '.join(cells)} |")
     unseen = [name for name in arms[0]["IoU"] if name != "val"] or ["val"]
     classes = list(arms[0]["IoU"]["val"])
     lines += ["", f"IoU per class, mean over {', '.join(unseen)}:", ""]
@@ -202,6 +203,10 @@ def markdown(figures: Mapping[str, Any]) -> str:
     for arm in arms:
         lines.append(f"| {arm['arm']} | " + " | ".join(_mean(arm["IoU"], unseen, label) for label in classes) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 def _mean(by_test: Mapping[str, Mapping[str, float | None]], tests: Sequence[str], label: str) -> str:

@@ -43,10 +43,11 @@ def test_plain_sky_and_ground_are_counted_where_they_are(pictures: Path) -> None
 
     frames = load(str(pictures), 96)
     assert all(frame.plain_PHW[0].mean() > 0.05 and frame.plain_PHW[1].mean() > 0.2 for frame in frames)
-    sky, ground = recognised(Stub(0, 3), frames, [[0], [3, 4]])
+    sky, ground, other = recognised(Stub(0, 3), frames, [(0, [0]), (1, [3, 4]), (1, [8])])
     assert sky > 0.95
     assert ground > 0.85
-    assert recognised(Stub(1, 0), frames, [[0], [3, 4]])[1] < 0.15
+    assert other == 0
+    assert recognised(Stub(1, 0), frames, [(1, [3, 4])])[0] < 0.15
 
 
 def test_a_work_folder_without_networks_is_named(
