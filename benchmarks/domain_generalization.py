@@ -195,7 +195,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
     lines = [f"| arm | trained on | seeds | {' | '.join(tests)} |", "|---|---|---|" + "---|" * len(tests)]
     for arm in arms:
         cells = [_spread(arm["mIoU"][name]) for name in tests]
-        lines.append(f"| {arm['arm']} | {arm['trained on']} | {_listed(arm['seeds'])} | {' | '.join(cells)} |")
+        seeds = ", ".join(map(str, arm["seeds"]))
+        lines.append(f"| {arm['arm']} | {arm['trained on']} | {seeds} | {' | '.join(cells)} |")
     unseen = [name for name in arms[0]["IoU"] if name != "val"] or ["val"]
     classes = list(arms[0]["IoU"]["val"])
     lines += ["", f"IoU per class, mean over {', '.join(unseen)}:", ""]
@@ -203,10 +204,6 @@ def markdown(figures: Mapping[str, Any]) -> str:
     for arm in arms:
         lines.append(f"| {arm['arm']} | " + " | ".join(_mean(arm["IoU"], unseen, label) for label in classes) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _listed(seeds: Iterable[int]) -> str:
-    return ", ".join(map(str, seeds))
 
 
 def _mean(by_test: Mapping[str, Mapping[str, float | None]], tests: Sequence[str], label: str) -> str:

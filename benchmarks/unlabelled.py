@@ -2,9 +2,9 @@
 
 Where the sky and the ground of a picture are follows from place and colour (`stylize.regions`), surely enough for some
 of their pixels. Of these, the share that a network calls sky, and road or pavement, is a little of what labels would
-tell: nothing of small things, and for the ground an upper end below 100 %, because what stands on it is taken for it.
-So the last column counts cars and people as right too; the truth is between the two. The networks are those that
-domain_generalization.py has trained in WORK, on a source whose classes are CamVid's.
+tell: nothing of small things, and for the ground an upper end below 100 %, because some of what stands on it or borders
+it is taken for it. So the last column counts cars and people as right too, wherever a network sees them. The networks
+are those that domain_generalization.py has trained in WORK, on a source whose classes are CamVid's.
 
     python benchmarks/unlabelled.py WORK ../shared/data/camvid/dusk
 """
