@@ -63,21 +63,22 @@ def prepare(world: World, arms: Iterable[Arm], work: Path) -> None:
             stylize.invert(pictures, caches[name], model=world.model, layout="folder")
     for arm in arms:
         print(f"{arm.name}: {arm.mix}", flush=True)
-        stylize.mix(
-            caches[None],
-            path_of(work, arm),
-            styles=caches[arm.exemplars] if arm.exemplars else None,
-            per_image=arm.copies,
-            method=arm.method,
-            strength=arm.strength,
-            **{name: getattr(arm, name) for name in WEATHER},
-        )
+        with _alone(work, f"{arm.mix}.lock"):  # arms that differ in training alone share it
+            stylize.mix(
+                caches[None],
+                path_of(work, arm),
+                styles=caches[arm.exemplars] if arm.exemplars else None,
+                per_image=arm.copies,
+                method=arm.method,
+                strength=arm.strength,
+                **{name: getattr(arm, name) for name in WEATHER},
+            )
 
 
-def _alone(work: Path) -> FileLock:
-    """Let one call at a time make what all that share WORK have in common; the others wait, and find it made."""
+def _alone(work: Path, name: str = "lock") -> FileLock:
+    """Let one call at a time make what several that share WORK have in common; the others wait, and find it made."""
     work.mkdir(parents=True, exist_ok=True)
-    return FileLock(work / "lock")
+    return FileLock(work / name)
 
 
 def _relit(world: World, work: Path) -> Path:
@@ -100,7 +101,7 @@ def proxies(world: World, target: str, work: Path) -> dict[str, Path]:
 def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests: Mapping[str, Frames]) -> None:
     """Train one network and count its errors on each test, unless that is done already."""
     folder = folder_of(work, arm, seed)
-    record = {**asdict(arm), "seed": seed, **asdict(recipe), "height": world.height}
+    record = _plain({**asdict(arm), "seed": seed, **asdict(recipe), "height": world.height})
     _check_same(folder, record)
     missing = {name: frames for name, frames in tests.items() if not (folder / f"{name}.npy").exists()}
     if not missing:
@@ -110,14 +111,15 @@ def measure(world: World, arm: Arm, seed: int, recipe: Recipe, work: Path, tests
         print(f"{arm.name}, seed {seed}", flush=True)
         source = load_frames(world.source, world.height, split=world.train)
         copies = load_frames(path_of(work, arm), world.height) if arm.method else None
-        network = train(classes, source, copies, augmentation=arm.augmentation, recipe=recipe, seed=seed, tell=_tell)
+        how = {"augmentation": arm.augmentation, "standardised": arm.standardised, "recipe": recipe, "seed": seed}
+        network = train(classes, source, copies, **how, tell=_tell)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ARM).write_text(json.dumps(record, indent=2) + "\n")
         torch.save(network.state_dict(), folder / f"{NETWORK}.partial")
         (folder / f"{NETWORK}.partial").rename(folder / NETWORK)
     network = load_network(folder / NETWORK, classes)
     for name, frames in missing.items():
-        counts = np.stack([matrix.counts for matrix in confusions(network, classes, frames)])
+        counts = np.stack([matrix.counts for matrix in confusions(network, classes, frames, recipe.scales)])
         np.save(folder / f"{name}.npy", counts)
 
 
@@ -125,12 +127,18 @@ def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
     """Stop rather than call a network what it is not: another number of steps, another share of copies."""
     if not (folder / NETWORK).exists():
         return
-    defaults = {**asdict(Arm(name="")), **asdict(Recipe())}  # of what came later than the network
+    defaults = _plain({**asdict(Arm(name="")), **asdict(Recipe())})  # of what came later than the network
     earlier = {**defaults, **json.loads((folder / ARM).read_text())}
     differing = [name for name in record if name in earlier and earlier[name] != record[name]]
     if differing:
         name = differing[0]
         raise SystemExit(f"{folder} was trained with {name} {earlier[name]}, not {record[name]}: take another WORK")
+
+
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record as it is read again."""
+    plain: dict[str, Any] = json.loads(json.dumps(record))
+    return plain
 
 
 def folder_of(work: Path, arm: Arm, seed: int) -> Path:

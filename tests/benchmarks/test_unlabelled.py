@@ -32,7 +32,7 @@ class Stub(torch.nn.Module):
 
     def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
         height, width = (side // 4 for side in images_BCHW.shape[2:])
-        scores_BCHW = torch.zeros(1, 11, height, width)
+        scores_BCHW = torch.zeros(len(images_BCHW), 11, height, width)
         scores_BCHW[:, self.above, : height // 2] = 1
         scores_BCHW[:, self.below, height // 2 :] = 1
         return scores_BCHW
