@@ -52,7 +52,7 @@ class TrainingRecord:
             if changed:
                 raise ConfigurationError(
                     f"{self.storage.url} holds a run with another configuration ({'; '.join(changed)}): "
-                    "choose another folder, or pass --overwrite"
+                    f"choose another folder, or pass --overwrite{self._way_on()}"
                 )
             return
         if before is not None:
@@ -105,6 +105,12 @@ class TrainingRecord:
         """Write the weights; return where they are."""
         self.storage.write(self.weights, data)
         return self.storage.locate(self.weights)
+
+    def _way_on(self) -> str:
+        """Return how to go on from what an earlier run has learnt, if there is anything yet."""
+        if not self.storage.exists(self.weights):
+            return ""
+        return f"; what it has learnt is not lost: --init {self.storage.locate(self.weights)} goes on from it elsewhere"
 
     def _configuration(self) -> dict[str, Any] | None:
         if not self.storage.exists("run.json"):

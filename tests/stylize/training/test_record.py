@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,10 @@ def test_another_configuration_is_refused_by_name_and_value(record: TrainingReco
     assert "(hash: aaaaaaaaaaaa there, bbbbbbbbbbbb now; " in message
     assert 'holdout: not set there, "*7*" now; training.lr: 0.001 there, 0.0005 now)' in message
     assert "betas" not in message
-    assert "--overwrite" in message
+    assert message.endswith("pass --overwrite")
+    weights = record.save_weights(b"weights")
+    with pytest.raises(ConfigurationError, match=f"--init {re.escape(weights)} goes on from it elsewhere"):
+        record.begin(other, overwrite=False)
 
 
 def test_overwriting_begins_anew(record: TrainingRecord, tmp_path: Path) -> None:
