@@ -253,7 +253,7 @@ def _world(options: argparse.Namespace) -> World:
     work, data = options.work, options.data
     makers = {
         "streets": lambda: worlds.streets(work),
-        "camvid": lambda: worlds.camvid(data),
+        "camvid": lambda: worlds.camvid(work, data),
         "drives": lambda: worlds.drives(work, data),
         "drives-back": lambda: worlds.drives(work, data, worlds.OVEREXPOSED, worlds.NORMAL),
     }

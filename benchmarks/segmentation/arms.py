@@ -135,7 +135,7 @@ OF_EXEMPLARS = (
 
 MAIN = ("source", "source+standardised", "colour-jitter", "issa", "issa-relit+all-weather")
 MAIN_OF_EXEMPLARS = (
-    *("reinhard:*", "fda:*", "essa:*", "fda:*+all-weather", "essa:*-strong+all-weather"),
+    *("reinhard:*", "fda:*", "essa:*", "essa:*-strong+all-weather"),
     *("fda:*+all-weather+standardised", "essa:*-strong+all-weather+standardised"),
 )
 

@@ -48,14 +48,19 @@ class World:
     recipe: Recipe = field(default_factory=Recipe)
 
 
-def camvid(data: Path) -> World:
-    """Take the CamVid day drives, with the dusk drive and the photographs of weather as exemplars."""
+def camvid(work: Path, data: Path) -> World:
+    """Take the CamVid day drives, with the dusk drive, the photographs of weather, or all of them as exemplars."""
+    exemplars = {"dusk": data / "camvid" / "dusk", "weather": data / "exemplars"}
+    together = work / "exemplars" / "all"
+    for name, folder in exemplars.items():
+        for path in (path for path in folder.rglob("*") if path.is_file()):
+            _copy_file(path, together / name / path.relative_to(folder))
     return World(
         source=data / "camvid",
         train="train",
         val="val",
         model="camvid",
-        exemplars={"dusk": data / "camvid" / "dusk", "weather": data / "exemplars"},
+        exemplars={**exemplars, "all": together},
         height=REAL_HEIGHT,
         recipe=REAL_RECIPE,
     )
@@ -100,9 +105,13 @@ def _copy(root: Path, split: str, images: list[Path], classes: Path | None = Non
         places |= {_label_of(image): root / f"{split}annot" / image.name for image in images}
         places[classes] = root / CLASSES
     for source, place in places.items():
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
+        _copy_file(source, place)
+
+
+def _copy_file(source: Path, place: Path) -> None:
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
 
 
 def _label_of(image: Path) -> Path:

@@ -225,6 +225,19 @@ def test_an_arm_that_there_is_not_is_named_with_those_that_there_are(name: str, 
         arm_of(name, ["dusk"])
 
 
+def test_all_exemplars_are_those_of_dusk_and_of_weather_together(tmp_path: Path) -> None:
+    from segmentation.worlds import camvid
+
+    pictures = {"camvid/dusk/a.png": "dusk/a.png", "exemplars/fog/a.jpg": "weather/fog/a.jpg"}
+    for path in pictures:
+        (tmp_path / "data" / path).parent.mkdir(parents=True)
+        (tmp_path / "data" / path).write_text(path)
+    for _ in range(2):
+        together = camvid(tmp_path / "work", tmp_path / "data").exemplars["all"]
+    assert {path.relative_to(together).as_posix() for path in together.rglob("*.*")} == set(pictures.values())
+    assert all((together / copy).read_text() == path for path, copy in pictures.items())
+
+
 def test_drives_share_no_frame_between_training_exemplars_and_tests(tmp_path: Path) -> None:
     from segmentation.worlds import EXEMPLAR_FRAMES, NORMAL, OVEREXPOSED, drives
 
