@@ -1,6 +1,6 @@
 """Train the same small segmentation network on the source and on stylized copies, and test it on domains it never saw.
 
-Arms differ in their copies and their augmentation alone; network, number of steps, crops and seeds are the same.
+Arms differ in their copies, their augmentation and in whether each picture is standardised; all else is the same.
 Everything is kept in WORK, and a second call goes on where the first one stopped; several calls may share one WORK when
 each has arms of its own.
 
@@ -8,10 +8,12 @@ each has arms of its own.
     python benchmarks/domain_generalization.py drives WORK
     python benchmarks/domain_generalization.py camvid WORK --arms main --test dusk=LABELLED
     python benchmarks/domain_generalization.py camvid WORK --test 'fog=ACDC,,rgb_anon/fog/val/*'
+    python benchmarks/domain_generalization.py abroad WORK
 
 `streets` renders labelled streets by daylight and tests in dusk, night, fog, rain and snow. `drives` trains on one day
 drive of CamVid in --data and tests on another, overexposed one; `drives-back` the other way round. `camvid` trains on
-the frames in --data; labelled targets come with --test NAME=DATASET[,LABELS[,IDS]]. LABELS names their label set
+the frames in --data; `abroad` takes the same networks, trains those that WORK lacks, and tests on the five conditions
+of the rendered streets. Labelled targets come with --test NAME=DATASET[,LABELS[,IDS]]. LABELS names their label set
 (camvid11, cityscapes19, cityscapes34, or a JSON file of ids) where neither label files by their names nor a
 classes.json do; IDS is a pattern for the frames to take. Where a target has no labels, --proxies dusk tests on
 validation pictures recoloured after its exemplars by every method; an arm's own method is at home on its own.
@@ -254,6 +256,7 @@ def _world(options: argparse.Namespace) -> World:
     makers = {
         "streets": lambda: worlds.streets(work),
         "camvid": lambda: worlds.camvid(work, data),
+        "abroad": lambda: worlds.abroad(work, data),
         "drives": lambda: worlds.drives(work, data),
         "drives-back": lambda: worlds.drives(work, data, worlds.OVEREXPOSED, worlds.NORMAL),
     }
@@ -272,7 +275,7 @@ def _named(names: Iterable[str], exemplars: Collection[str]) -> dict[str, Arm]:
 def main() -> None:
     """Parse, prepare, train, measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("world", choices=("streets", "drives", "drives-back", "camvid"))
+    parser.add_argument("world", choices=("streets", "drives", "drives-back", "camvid", "abroad"))
     parser.add_argument("work", type=Path)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with camvid/ and exemplars/")
     parser.add_argument(

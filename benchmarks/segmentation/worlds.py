@@ -66,6 +66,11 @@ def camvid(work: Path, data: Path) -> World:
     )
 
 
+def abroad(work: Path, data: Path) -> World:
+    """Take the CamVid day drives and test on rendered streets: another place, another camera, and five conditions."""
+    return dataclasses.replace(camvid(work, data), tests=_tests(work, TEST, 50))
+
+
 def drives(work: Path, data: Path, source: str = NORMAL, target: str = OVEREXPOSED) -> World:
     """Take one day drive of CamVid as the source and test on another one, which was filmed elsewhere and overexposed.
 
@@ -128,8 +133,6 @@ def streets(work: Path, *, train: int = 200, others: int = 50, exemplars: int = 
     for split, first, count in (("train", TRAIN, train), ("val", VAL, others)):
         _write(source, split, {number: daylight(number) for number in range(first, first + count)})
     for name in UNSEEN:
-        numbers = range(TEST, TEST + others)
-        _write(work / "tests" / name, "test", {n: scenes.Condition.sample(name, n) for n in numbers})
         numbers = range(EXEMPLARS, EXEMPLARS + exemplars)
         _write(work / "exemplars" / name, "", {n: scenes.Condition.sample(name, n) for n in numbers})
     return World(
@@ -138,7 +141,7 @@ def streets(work: Path, *, train: int = 200, others: int = 50, exemplars: int = 
         val="val",
         model="streets",
         exemplars={"conditions": work / "exemplars"},
-        tests={name: work / "tests" / name for name in UNSEEN},
+        tests=_tests(work, TEST, others),
         height=144,
     )
 
@@ -147,11 +150,16 @@ def unused(work: Path, later: int, *, others: int = 50) -> World:
     """Render a validation split and tests of streets whose numbers are so much `later` than those of `streets`."""
     root = work / "later" / str(later)
     _write(root / "source", "val", {n: daylight(n) for n in range(VAL + later, VAL + later + others)})
-    for name in UNSEEN:
-        numbers = range(TEST + later, TEST + later + others)
-        _write(root / "tests" / name, "test", {n: scenes.Condition.sample(name, n) for n in numbers})
-    tests = {name: root / "tests" / name for name in UNSEEN}
+    tests = _tests(root, TEST + later, others)
     return World(source=root / "source", train="", val="val", model="streets", exemplars={}, tests=tests, height=144)
+
+
+def _tests(root: Path, first: int, count: int) -> Mapping[str, Path]:
+    """Render labelled streets in each unseen condition."""
+    folders = {name: root / "tests" / name for name in UNSEEN}
+    for name, folder in folders.items():
+        _write(folder, "test", {n: scenes.Condition.sample(name, n) for n in range(first, first + count)})
+    return folders
 
 
 def targets(work: Path, count: int, later: int = 0) -> Mapping[str, Path]:
