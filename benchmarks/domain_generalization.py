@@ -45,6 +45,7 @@ from stylize.segmentation import iou, mean_iou
 
 HERE = Path(__file__).resolve().parent
 ARM = "arm.json"
+ONCE = "once"  # instead of scales
 MAIN = "main"  # instead of names of arms
 BY = " by "  # between the target and the method in the name of a proxy set
 JUDGES = ("stylization", *METHODS)
@@ -134,7 +135,9 @@ def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
     differing = [name for name in record if name in earlier and earlier[name] != record[name]]
     if differing:
         name = differing[0]
-        raise SystemExit(f"{folder} was trained with {name} {earlier[name]}, not {record[name]}: take another WORK")
+        raise SystemExit(
+            f"{folder} was trained or measured with {name} {earlier[name]}, not {record[name]}: take another WORK"
+        )
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,6 +275,16 @@ def _named(names: Iterable[str], exemplars: Collection[str]) -> dict[str, Arm]:
     return arms
 
 
+def _scales(text: str) -> tuple[float, ...]:
+    try:
+        scales = () if text == ONCE else tuple(map(float, text.split(",")))
+    except ValueError:
+        scales = (0.0,)
+    if any(not 0.1 <= scale <= 4 for scale in scales):
+        raise argparse.ArgumentTypeError(f"{text} is neither {ONCE} nor sizes from 0.1 to 4, as 0.7,1.2")
+    return scales
+
+
 def main() -> None:
     """Parse, prepare, train, measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -291,6 +304,11 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2", help="numbers, separated by commas")
     parser.add_argument("--steps", type=int, help="of training")
     parser.add_argument("--probability", type=float, help="share of copies in training")
+    parser.add_argument(
+        "--scales",
+        type=_scales,
+        help=f"sizes at which pictures are seen when measured, as 0.7,1.2, or {ONCE}: as they are",
+    )
     parser.add_argument("--model", help="bundle that stylizes; the world's own by default")
     parser.add_argument("--height", type=int, help="of pictures while training, a multiple of 16")
     parser.add_argument("--list", action="store_true", help="say which arms there are, and stop")
@@ -309,7 +327,9 @@ def main() -> None:
         except ValueError as error:
             parser.error(f"--arms: {error}")
     chosen = list(arms.values())
-    recipe = replace(world.recipe, **{n: v for n in ("steps", "probability") if (v := getattr(options, n)) is not None})
+    recipe = replace(
+        world.recipe, **{n: v for n in ("steps", "probability", "scales") if (v := getattr(options, n)) is not None}
+    )
     seeds = [int(seed) for seed in options.seeds.split(",")]
     untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
     targets = _targets(world, options.test)  # before the long work, which a wrong path would be found after
