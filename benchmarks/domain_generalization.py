@@ -16,7 +16,8 @@ the frames in --data; `abroad` takes the same networks, trains those that WORK l
 of the rendered streets. Labelled targets come with --test NAME=DATASET[,LABELS[,IDS]]. LABELS names their label set
 (camvid11, cityscapes19, cityscapes34, or a JSON file of ids) where neither label files by their names nor a
 classes.json do; IDS is a pattern for the frames to take. Where a target has no labels, --proxies dusk tests on
-validation pictures recoloured after its exemplars by every method; an arm's own method is at home on its own.
+validation pictures recoloured after its exemplars by every method, or those of --by; an arm's own method is at home on
+its own.
 """
 
 from __future__ import annotations
@@ -89,14 +90,14 @@ def _relit(world: World, work: Path) -> Path:
     return Path(stylize.relight(world.source, work / RELIT, split=world.train).url)
 
 
-def proxies(world: World, target: str, work: Path) -> dict[str, Path]:
-    """Build stand-ins for a target that has no labels: the validation pictures after its exemplars, by every method."""
+def proxies(world: World, target: str, work: Path, judges: Sequence[str] = JUDGES) -> dict[str, Path]:
+    """Build stand-ins for a target without labels: the validation pictures after its exemplars, by these methods."""
     val, styles = work / "caches" / world.val, work / "caches" / target
-    built = {f"{target}{BY}{method}": work / "proxies" / method / target for method in JUDGES}
+    built = {f"{target}{BY}{method}": work / "proxies" / method / target for method in judges}
     with _alone(work):
         stylize.invert(world.source, val, model=world.model, split=world.val)
         stylize.invert(world.exemplars[target], styles, model=world.model, layout="folder")
-        for method, path in zip(JUDGES, built.values(), strict=True):
+        for method, path in zip(judges, built.values(), strict=True):
             stylize.proxy_build(val, path.parent, styles={target: styles}, method=method)
     return built
 
@@ -298,6 +299,9 @@ def main() -> None:
         "--proxies", metavar="EXEMPLARS", help="for want of labels, test on validation pictures after these exemplars"
     )
     parser.add_argument(
+        "--by", default=",".join(JUDGES), help="methods of --proxies, separated by commas; all by default"
+    )
+    parser.add_argument(
         "--arms",
         help=f"names, separated by commas; all by default, which take many hours; {MAIN}: those that tell most",
     )
@@ -314,6 +318,9 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="say which arms there are, and stop")
     parser.add_argument("--json", type=Path, help="write the figures here, and the tables beside them as .md")
     options = parser.parse_args()
+    judges = options.by.split(",")
+    if unknown := set(judges).difference(JUDGES):
+        parser.error(f"--by: there is no {', '.join(sorted(unknown))}, only {', '.join(JUDGES)}")
     with _alone(options.work):
         world = _world(options)
     arms = all_arms(world.exemplars)
@@ -334,7 +341,7 @@ def main() -> None:
     untrained = [arm for arm in chosen if any(not _trained(options.work, arm, seed) for seed in seeds)]
     targets = _targets(world, options.test)  # before the long work, which a wrong path would be found after
     prepare(world, untrained, options.work)
-    stand_ins = proxies(world, options.proxies, options.work) if options.proxies else {}
+    stand_ins = proxies(world, options.proxies, options.work, judges) if options.proxies else {}
     tests = _tests(world, targets, stand_ins)
     for seed in seeds:
         for arm in chosen:
